@@ -1,0 +1,67 @@
+# The daily commands. `make serve` and `make test` are all that a newcomer needs; CONTRIBUTING.md explains the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PORT ?= 8000
+JOBS := $(shell nproc)
+RELEASE := build/release
+# Sources of the server alone: what `make serve` looks at to see whether there is anything to build.
+SOURCES := $(shell find src proto cmake -type f 2>/dev/null) CMakeLists.txt
+
+.PHONY: help
+help: ## List these commands.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: dependencies
+dependencies:
+	@scripts/install-packages build
+	@scripts/fetch-dependencies
+
+$(RELEASE)/saccade: $(SOURCES)
+	@$(MAKE) --no-print-directory dependencies
+	@scripts/build release saccade
+	@touch $@
+
+.PHONY: build
+build: $(RELEASE)/saccade ## Build build/release/saccade.
+
+.PHONY: serve
+serve: build ## Build what is missing, then serve both examples on port 8000.
+	@exec $(RELEASE)/saccade serve examples/repository --port $(PORT)
+
+.PHONY: test
+test: ## Everything that proves it works.
+	@scripts/test
+
+.PHONY: lint
+lint: ## Format, rooms, clang-tidy, shellcheck.
+	@scripts/lint
+
+.PHONY: format
+format: ## Rewrite the sources in the house's format.
+	@scripts/install-packages lint
+	@git ls-files -co --exclude-standard '*.h' '*.cpp' | xargs clang-format-19 -i
+
+.PHONY: asan
+asan: ## Unit and end-to-end tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+	@scripts/sanitize asan address,undefined
+
+.PHONY: tsan
+tsan: ## Unit and end-to-end tests under ThreadSanitizer.
+	@scripts/sanitize tsan thread
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZ_SECONDS (60).
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+.PHONY: bench
+bench: build ## Compare with FastAPI and a bare loop on this machine, in one run.
+	@scripts/install-packages bench
+	@scripts/build release saccade bench_bare_loop bench_websocket_load -- -DSACCADE_BENCH=ON
+	@bench/run.py $(BENCH_ARGS)
+
+.PHONY: clean
+clean: ## Remove what was built; .deps/ stays.
+	@rm -rf build

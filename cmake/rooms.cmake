@@ -1,0 +1,22 @@
+# A room is one folder of src/ and one static library. `saccade_room(NAME USES room… LINKS library…)` takes the
+# folder's sources and links the rooms that it may include. scripts/check-rooms reads the same calls and refuses an
+# include that is not among USES.
+function(saccade_room name)
+  cmake_parse_arguments(ROOM "" "" "USES;LINKS" ${ARGN})
+  string(REPLACE "/" "_" target "saccade_${name}")
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.cpp")
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    set(kind PUBLIC)
+  else()
+    add_library(${target} INTERFACE)
+    set(kind INTERFACE)
+  endif()
+  target_include_directories(${target} ${kind} "${CMAKE_SOURCE_DIR}/src")
+  foreach(used IN LISTS ROOM_USES)
+    string(REPLACE "/" "_" used_target "saccade_${used}")
+    target_link_libraries(${target} ${kind} ${used_target})
+  endforeach()
+  target_link_libraries(${target} ${kind} ${ROOM_LINKS})
+  set_property(GLOBAL APPEND PROPERTY saccade_rooms ${name})
+endfunction()

@@ -1,0 +1,71 @@
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "cli/model_arguments.h"
+#include "engine/onnxruntime/onnxruntime_engine.h"
+#include "model/completion.h"
+#include "observe/log.h"
+
+namespace saccade::cli {
+namespace {
+
+void print_ports(const char* kind, const std::vector<request::TensorSpec>& ports) {
+  for (const auto& port : ports) {
+    std::printf("  %s \"%s\" %s %s", kind, port.name.c_str(), std::string(tensor::data_type_name(port.type)).c_str(),
+                port.shape.text().c_str());
+    if (!port.labels.empty()) std::printf(", %zu labels", port.labels.size());
+    std::printf("\n");
+  }
+}
+
+bool check_model(const model::ModelSource& source, engine::Engine& engine) {
+  for (const std::string& warning : source.warnings) std::printf("warning: %s\n", warning.c_str());
+  auto session = engine.open(source.file, {.threads = 1});
+  if (!session) {
+    std::printf("WRONG %s\n", session.error().message.c_str());
+    return false;
+  }
+  const auto completed = model::complete(source, **session, engine.name() + "_onnx", {});
+  if (!completed) {
+    std::printf("WRONG %s\n", completed.error().message.c_str());
+    return false;
+  }
+  const request::ModelSignature& signature = *completed->signature;
+  std::printf("OK %s version %s (%s)\n", signature.name.c_str(), signature.version.c_str(), source.file.c_str());
+  print_ports("input ", signature.inputs);
+  print_ports("output", signature.outputs);
+  if (signature.batches()) {
+    std::printf("  batches, max_batch_size %lld\n", static_cast<long long>(signature.max_batch_size));
+  } else {
+    std::printf("  does not batch: each request runs alone\n");
+  }
+  std::printf("  answers as %s\n", signature.classifies() ? "a classifier: prediction, class, confidence" : "its outputs by name");
+  if (completed->probed.ran) {
+    std::printf("  one item takes %.3f ms on one thread\n", static_cast<double>(completed->probed.run_time.count()) / 1e6);
+  }
+  for (const std::string& warning : completed->warnings) std::printf("warning: %s\n", warning.c_str());
+  return true;
+}
+
+}  // namespace
+
+int check(const CheckOptions& options) {
+  observe::set_up_log("warning");
+  const auto found = find_all(options.models);
+  if (!found) {
+    std::printf("WRONG %s\n", found.error().message.c_str());
+    return 1;
+  }
+  auto engine = engine::onnxruntime::make_engine();
+  if (!engine) {
+    std::printf("WRONG %s\n", engine.error().message.c_str());
+    return 1;
+  }
+  bool all = found->problems.empty();
+  for (const std::string& warning : found->warnings) std::printf("warning: %s\n", warning.c_str());
+  for (const base::Error& problem : found->problems) std::printf("WRONG %s\n", problem.message.c_str());
+  for (const model::ModelSource& source : found->models) all = check_model(source, **engine) && all;
+  return all ? 0 : 1;
+}
+
+}  // namespace saccade::cli

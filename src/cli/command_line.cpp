@@ -1,0 +1,171 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/nearest.h"
+#include "cli/version.h"
+
+namespace saccade::cli {
+namespace {
+
+// "--max-queue" → "SACCADE_MAX_QUEUE"
+std::string environment_name(const std::string& flag) {
+  std::string name = "SACCADE_";
+  for (const char c : flag.substr(2)) name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name;
+}
+
+template <typename T>
+CLI::Option* add(CLI::App& app, const std::string& flag, T& value, const std::string& help) {
+  return app.add_option(flag, value, help)->capture_default_str()->envname(environment_name(flag));
+}
+
+CLI::Option* add_switch(CLI::App& app, const std::string& flag, bool& value, const std::string& help) {
+  return app.add_flag(flag, value, help)->envname(environment_name(flag));
+}
+
+void define_serve(CLI::App& app, ServeOptions& options) {
+  app.footer(
+      "Examples:\n"
+      "  saccade serve model.onnx\n"
+      "  saccade serve churn=model.onnx --port 9000 --log none\n"
+      "  saccade serve repository/ --default-model digits\n\n"
+      "Every flag can also be set by the environment (--max-queue as SACCADE_MAX_QUEUE) and in the file that --config\n"
+      "names (max-queue=100). The command line wins over the environment, the environment over the file.");
+  app.set_config("--config", "", "a file of settings, one `flag=value` a line")->envname("SACCADE_CONFIG");
+  app.add_option("models", options.models, "MODEL.onnx, NAME=MODEL.onnx, or a repository's directory")
+      ->required()
+      ->envname("SACCADE_MODELS");
+  add(app, "--host", options.host, "the address to listen on");
+  add(app, "--port", options.port, "the port for HTTP and WebSocket; 0 takes a free one");
+  add(app, "--default-model", options.default_model, "the model that answers where none is named; otherwise the first");
+  add(app, "--loops", options.loops, "event loops; 0: one per usable processor")->check(CLI::Range(0, 256));
+  add(app, "--log-level", options.log_level, "the server's own log")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+
+  const std::string log_group = "Prediction log";
+  add(app, "--log", options.log, "sqlite:FILE (relative), sqlite:///FILE (absolute), or none")->group(log_group);
+  add(app, "--log-mode", options.log_mode,
+      "drop: a full queue loses rows, counted; block: answers wait for a place in the queue; durable: answers wait "
+      "until their row is stored")
+      ->check(CLI::IsMember({"drop", "block", "durable"}))
+      ->group(log_group);
+  add_switch(app, "--log-inputs", options.log_inputs, "keep the inputs of JSON requests too")->group(log_group);
+  add(app, "--log-queue", options.log_queue, "rows that may wait to be stored")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
+      ->group(log_group);
+  add(app, "--log-flush-ms", options.log_flush_ms, "a row waits at most so long to be stored")
+      ->check(CLI::Range(1, 60'000))
+      ->group(log_group);
+  add_switch(app, "--log-sync", options.log_sync, "force each commit to the disk: rows survive a power cut")
+      ->group(log_group);
+  add(app, "--log-retention-days", options.log_retention_days, "delete rows older than this; 0: keep all")
+      ->check(CLI::Range(0.0, 36'500.0))
+      ->group(log_group);
+  add(app, "--log-max-bytes", options.log_max_bytes, "delete the oldest rows beyond this size; 0: no limit")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 50))
+      ->group(log_group);
+
+  const std::string batch_group = "Batching (for models whose config.pbtxt does not say)";
+  add(app, "--max-batch-size", options.max_batch_size, "most items in one run")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{65'536}))
+      ->group(batch_group);
+  add(app, "--max-queue-delay-us", options.max_queue_delay_us,
+      "how long a free instance waits for a fuller batch; 0: not at all")
+      ->check(CLI::Range(0, 10'000'000))
+      ->group(batch_group);
+  add(app, "--max-queue", options.max_queue, "requests that may wait for a model; more are refused with 503")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{10'000'000}))
+      ->group(batch_group);
+
+  const std::string limit_group = "Limits";
+  add(app, "--max-connections", options.max_connections, "open connections")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{10'000'000}))
+      ->group(limit_group);
+  add(app, "--max-body-bytes", options.max_body_bytes, "of a request's body, or of a WebSocket message")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 40))
+      ->group(limit_group);
+  const auto seconds = [&](const char* flag, int& value, const char* help) {
+    add(app, flag, value, help)->check(CLI::Range(1, 86'400))->group(limit_group);
+  };
+  seconds("--idle-timeout-s", options.idle_timeout_s, "between two requests of a connection");
+  seconds("--header-timeout-s", options.header_timeout_s, "for a request's headers to arrive");
+  seconds("--body-timeout-s", options.body_timeout_s, "for a request's body to arrive");
+  seconds("--write-timeout-s", options.write_timeout_s, "for a client that does not read its answer");
+  seconds("--websocket-ping-s", options.websocket_ping_s, "silence before a WebSocket is pinged, and again before it is closed");
+  add(app, "--websocket-in-flight", options.websocket_in_flight, "unanswered messages of one WebSocket")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}))
+      ->group(limit_group);
+  seconds("--drain-timeout-s", options.drain_timeout_s, "for accepted requests to be answered at the end");
+}
+
+void define_check(CLI::App& app, CheckOptions& options) {
+  app.add_option("models", options.models, "MODEL.onnx, NAME=MODEL.onnx, or a repository's directory")->required();
+}
+
+void define_bench(CLI::App& app, BenchOptions& options) {
+  app.add_option("model", options.model, "MODEL.onnx, or a model's directory")->required();
+  add(app, "--price", options.price_per_core_hour, "price of a core for an hour, in any currency")
+      ->check(CLI::Range(0.0, 1e6));
+  add(app, "--seconds", options.seconds, "to measure each batch size")->check(CLI::Range(0.01, 600.0));
+  add(app, "--max-batch", options.max_batch, "the largest batch to try")->check(CLI::Range(1, 65'536));
+  add(app, "--threads", options.threads, "inside one run")->check(CLI::Range(1, 256));
+  add_switch(app, "--json", options.json, "print JSON instead of a table");
+}
+
+std::vector<std::string> flags_of(const CLI::App& app) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  return flags;
+}
+
+// CLI11 names what it does not know; this adds what was probably meant.
+int report(CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+  std::fprintf(stderr, "saccade: %s\n", error.what());
+  const CLI::App* used = &app;
+  for (const CLI::App* command : app.get_subcommands()) used = command;
+  if (error.get_name() == "ExtrasError" || error.get_name() == "RequiredError") {
+    for (const std::string& word : app.remaining(true)) {
+      const bool flag = word.starts_with("-");
+      const std::string meant =
+          flag ? nearest(word.substr(0, word.find('=')), flags_of(*used)) : nearest(word, {"serve", "check", "bench"});
+      if (!meant.empty()) std::fprintf(stderr, "saccade: did you mean %s?\n", meant.c_str());
+    }
+  }
+  std::fprintf(stderr, "saccade: `saccade%s%s --help` lists what there is\n", used == &app ? "" : " ",
+               used == &app ? "" : used->get_name().c_str());
+  return 2;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  CLI::App app("Saccade: real-time inference for ONNX models over HTTP and WebSocket.", "saccade");
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+  ServeOptions serve_options;
+  CheckOptions check_options;
+  BenchOptions bench_options;
+  CLI::App* serve_command = app.add_subcommand("serve", "Serve models.");
+  CLI::App* check_command = app.add_subcommand("check", "Say what would be served, or what is wrong.");
+  CLI::App* bench_command = app.add_subcommand("bench", "Measure a model by batch size.");
+  define_serve(*serve_command, serve_options);
+  define_check(*check_command, check_options);
+  define_bench(*bench_command, bench_options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return report(app, error);
+  }
+  if (serve_command->parsed()) return serve(serve_options);
+  if (check_command->parsed()) return check(check_options);
+  return bench(bench_options);
+}
+
+}  // namespace saccade::cli

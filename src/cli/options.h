@@ -1,0 +1,55 @@
+// What can be set, with its defaults; filled by command_line.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace saccade::cli {
+
+struct ServeOptions {
+  std::vector<std::string> models;
+  std::string host = "localhost";
+  std::uint16_t port = 8000;
+  std::string default_model;
+  int loops = 0;  // 0: one per usable processor
+  std::string log_level = "info";
+
+  std::string log = "sqlite:predictions.db";
+  std::string log_mode = "drop";
+  bool log_inputs = false;
+  std::size_t log_queue = 65'536;
+  int log_flush_ms = 100;
+  bool log_sync = false;
+  double log_retention_days = 0;
+  std::int64_t log_max_bytes = 0;
+
+  std::int64_t max_batch_size = 64;
+  int max_queue_delay_us = 0;
+  std::size_t max_queue = 4096;
+
+  std::size_t max_connections = 20'000;
+  std::size_t max_body_bytes = 64 * 1024 * 1024;
+  int idle_timeout_s = 75;
+  int header_timeout_s = 10;
+  int body_timeout_s = 30;
+  int write_timeout_s = 30;
+  int websocket_ping_s = 30;
+  std::size_t websocket_in_flight = 256;
+  int drain_timeout_s = 30;
+};
+
+struct CheckOptions {
+  std::vector<std::string> models;
+};
+
+struct BenchOptions {
+  std::string model;
+  double price_per_core_hour = 0.04;
+  double seconds = 1.0;
+  std::int64_t max_batch = 64;
+  int threads = 1;
+  bool json = false;
+};
+
+}  // namespace saccade::cli

@@ -1,0 +1,56 @@
+// What runs a model. An Engine opens model files; each Session is one loaded copy that one thread at a time runs.
+//
+// Only the rooms below this one (engine/onnxruntime, …) see an inference library.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "request/inference_request.h"
+#include "request/model_signature.h"
+#include "tensor/tensor.h"
+
+namespace saccade::engine {
+
+// What the model file itself says.
+struct ModelFacts {
+  std::vector<request::TensorSpec> inputs;
+  std::vector<request::TensorSpec> outputs;
+  std::map<std::string, std::string> metadata;  // the file's own key/value pairs
+  std::vector<std::string> warnings;            // outputs that can't be served, and why
+};
+
+struct RunOutputs final : request::OutputOwner {
+  std::vector<tensor::TensorView> views;       // in the order of ModelFacts::outputs
+  std::vector<std::vector<std::string>> texts;  // behind the views of BYTES outputs
+  std::shared_ptr<void> memory;                 // behind all others: the library's own
+};
+
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual const ModelFacts& facts() const = 0;
+  // Inputs in the order of facts().inputs, their types and shapes already checked. Not safe from two threads at
+  // once. Errors: kInvalidArgument where the model refuses the values or shapes, kInternal where it failed.
+  virtual base::Result<std::shared_ptr<RunOutputs>> run(std::span<const tensor::TensorView> inputs) = 0;
+};
+
+struct SessionOptions {
+  int threads = 1;  // inside one run; instances × threads should not exceed the cores
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::string name() const = 0;      // "onnxruntime"
+  virtual std::string version() const = 0;   // "1.32.0"
+  virtual base::Result<std::unique_ptr<Session>> open(const std::filesystem::path& model,
+                                                      const SessionOptions& options) = 0;
+};
+
+}  // namespace saccade::engine

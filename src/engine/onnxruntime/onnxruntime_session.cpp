@@ -1,0 +1,168 @@
+#include "engine/onnxruntime/onnxruntime_session.h"
+
+#include <cstring>
+
+#include "engine/onnxruntime/element_types.h"
+
+namespace saccade::engine::onnxruntime {
+namespace {
+
+using base::Code;
+
+// The memory of one run's outputs. The values are released when the last answer of the batch has been sent.
+struct OrtOutputs {
+  std::vector<Ort::Value> values;
+};
+
+base::Result<request::TensorSpec> describe(const std::string& name, const Ort::TypeInfo& info) {
+  if (info.GetONNXType() != ONNX_TYPE_TENSOR) return base::invalid_argument("is not a tensor");
+  const auto tensor_info = info.GetTensorTypeAndShapeInfo();
+  const auto type = from_onnx(tensor_info.GetElementType());
+  if (!type) {
+    return base::invalid_argument("has an element type that is not served (ONNX type " +
+                                  std::to_string(static_cast<int>(tensor_info.GetElementType())) + ")");
+  }
+  std::vector<std::int64_t> dims = tensor_info.GetShape();
+  if (dims.size() > tensor::Shape::kMaxRank) {
+    return base::invalid_argument("has " + std::to_string(dims.size()) + " dimensions, the most served is " +
+                                  std::to_string(tensor::Shape::kMaxRank));
+  }
+  return request::TensorSpec{name, *type, tensor::Shape(dims), {}};
+}
+
+base::Result<ModelFacts> read_facts(const Ort::Session& session, const std::filesystem::path& model) {
+  ModelFacts facts;
+  const Ort::AllocatorWithDefaultOptions allocator;
+  for (std::size_t i = 0; i < session.GetInputCount(); ++i) {
+    const std::string name = session.GetInputNameAllocated(i, allocator).get();
+    auto spec = describe(name, session.GetInputTypeInfo(i));
+    if (!spec) {
+      return base::invalid_argument(model.string() + ": input \"" + name + "\" " + spec.error().message +
+                                    "; every input must be a tensor");
+    }
+    facts.inputs.push_back(*std::move(spec));
+  }
+  for (std::size_t i = 0; i < session.GetOutputCount(); ++i) {
+    const std::string name = session.GetOutputNameAllocated(i, allocator).get();
+    auto spec = describe(name, session.GetOutputTypeInfo(i));
+    if (spec) {
+      facts.outputs.push_back(*std::move(spec));
+    } else {
+      facts.warnings.push_back("output \"" + name + "\" " + spec.error().message +
+                               " and is left out (scikit-learn: export with options={'zipmap': False})");
+    }
+  }
+  if (facts.outputs.empty()) return base::invalid_argument(model.string() + ": has no output that is a tensor");
+  const Ort::ModelMetadata metadata = session.GetModelMetadata();
+  for (const auto& key : metadata.GetCustomMetadataMapKeysAllocated(allocator)) {
+    if (const auto value = metadata.LookupCustomMetadataMapAllocated(key.get(), allocator)) {
+      facts.metadata[key.get()] = value.get();
+    }
+  }
+  return facts;
+}
+
+// Copies a tensor of strings out of ONNX Runtime, which keeps them in a form of its own.
+std::vector<std::string> read_texts(const Ort::Value& value, std::size_t count) {
+  std::vector<std::string> texts(count);
+  for (std::size_t i = 0; i < count; ++i) texts[i] = value.GetStringTensorElement(i);
+  return texts;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Session>> OnnxRuntimeSession::open(const Ort::Env& environment,
+                                                                const std::filesystem::path& model,
+                                                                const SessionOptions& options) {
+  std::error_code missing;
+  if (!std::filesystem::is_regular_file(model, missing)) {
+    return base::fail(Code::kNotFound, model.string() + ": no such file");
+  }
+  try {
+    Ort::SessionOptions settings;
+    settings.SetIntraOpNumThreads(options.threads);
+    settings.SetInterOpNumThreads(1);
+    settings.SetExecutionMode(ORT_SEQUENTIAL);
+    settings.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+    // A pool that spins while it waits would take the cores from the event loops.
+    settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
+    Ort::Session session(environment, model.c_str(), settings);
+    auto facts = read_facts(session, model);
+    if (!facts) return std::unexpected(facts.error());
+    return std::make_unique<OnnxRuntimeSession>(std::move(session), *std::move(facts));
+  } catch (const Ort::Exception& error) {
+    const bool unreadable = error.GetOrtErrorCode() == ORT_INVALID_PROTOBUF;
+    return base::invalid_argument(model.string() + ": " +
+                                  (unreadable ? "is not an ONNX model, or is cut short: " : "can't be loaded: ") +
+                                  error.what());
+  }
+}
+
+OnnxRuntimeSession::OnnxRuntimeSession(Ort::Session session, ModelFacts facts)
+    : session_(std::move(session)),
+      facts_(std::move(facts)),
+      memory_(Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault)) {
+  for (const auto& input : facts_.inputs) input_names_.push_back(input.name.c_str());
+  for (const auto& output : facts_.outputs) output_names_.push_back(output.name.c_str());
+}
+
+// An input that ONNX Runtime reads in place; only strings are copied, into its own form.
+Ort::Value OnnxRuntimeSession::borrow(const tensor::TensorView& view) const {
+  const auto dims = view.shape.dims();
+  if (view.type != tensor::DataType::kBytes) {
+    return Ort::Value::CreateTensor(memory_, const_cast<std::byte*>(view.data), view.byte_size(), dims.data(),
+                                    dims.size(), to_onnx(view.type));
+  }
+  const Ort::AllocatorWithDefaultOptions allocator;
+  Ort::Value value = Ort::Value::CreateTensor(allocator, dims.data(), dims.size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING);
+  const auto texts = view.texts();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    char* place = value.GetResizedStringTensorElementBuffer(i, texts[i].size());
+    if (!texts[i].empty()) std::memcpy(place, texts[i].data(), texts[i].size());
+  }
+  return value;
+}
+
+base::Result<std::shared_ptr<RunOutputs>> OnnxRuntimeSession::run(std::span<const tensor::TensorView> inputs) {
+  try {
+    values_.clear();
+    for (const auto& view : inputs) values_.push_back(borrow(view));
+    auto memory = std::make_shared<OrtOutputs>();
+    memory->values.reserve(output_names_.size());
+    for (std::size_t i = 0; i < output_names_.size(); ++i) memory->values.emplace_back(nullptr);
+    session_.Run(Ort::RunOptions{nullptr}, input_names_.data(), values_.data(), values_.size(), output_names_.data(),
+                 memory->values.data(), output_names_.size());
+
+    auto outputs = std::make_shared<RunOutputs>();
+    outputs->views.resize(output_names_.size());
+    outputs->texts.resize(output_names_.size());
+    for (std::size_t i = 0; i < output_names_.size(); ++i) {
+      const Ort::Value& value = memory->values[i];
+      const auto info = value.GetTensorTypeAndShapeInfo();
+      const std::size_t rank = info.GetDimensionsCount();
+      if (rank > tensor::Shape::kMaxRank) {
+        return base::fail(Code::kInternal, "output \"" + facts_.outputs[i].name + "\" came with " +
+                                               std::to_string(rank) + " dimensions, the most served is 8");
+      }
+      std::array<std::int64_t, tensor::Shape::kMaxRank> dims{};
+      Ort::ThrowOnError(Ort::GetApi().GetDimensions(info, dims.data(), rank));
+      auto& view = outputs->views[i];
+      view.type = facts_.outputs[i].type;
+      view.shape = tensor::Shape(std::span(dims.data(), rank));
+      if (view.type == tensor::DataType::kBytes) {
+        outputs->texts[i] = read_texts(value, info.GetElementCount());
+        view.strings = outputs->texts[i].data();
+      } else {
+        view.data = static_cast<const std::byte*>(value.GetTensorRawData());
+      }
+    }
+    outputs->memory = std::move(memory);
+    return outputs;
+  } catch (const Ort::Exception& error) {
+    const bool bad_input = error.GetOrtErrorCode() == ORT_INVALID_ARGUMENT;
+    return base::fail(bad_input ? Code::kInvalidArgument : Code::kInternal,
+                      std::string("the model failed: ") + error.what());
+  }
+}
+
+}  // namespace saccade::engine::onnxruntime

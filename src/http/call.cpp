@@ -1,0 +1,36 @@
+#include "http/call.h"
+
+#include "protocol/json_writer.h"
+
+namespace saccade::http {
+
+int status_of(base::Code code) {
+  switch (code) {
+    case base::Code::kInvalidArgument: return 400;
+    case base::Code::kUnauthenticated: return 401;
+    case base::Code::kPermissionDenied: return 403;
+    case base::Code::kNotFound: return 404;
+    case base::Code::kMethodNotAllowed: return 405;
+    case base::Code::kTooLarge: return 413;
+    case base::Code::kRateLimited: return 429;
+    case base::Code::kUnavailable: return 503;
+    case base::Code::kDeadlineExceeded: return 504;
+    case base::Code::kCancelled: return 499;
+    case base::Code::kInternal: return 500;
+  }
+  return 500;
+}
+
+net::HttpResponse error_response(const base::Error& error) {
+  net::HttpResponse response;
+  response.status = status_of(error.code);
+  response.body = "{\"error\":";
+  protocol::append_string(response.body, error.message);
+  response.body += '}';
+  if (error.code == base::Code::kUnavailable || error.code == base::Code::kRateLimited) {
+    response.headers.emplace_back("Retry-After", "1");
+  }
+  return response;
+}
+
+}  // namespace saccade::http

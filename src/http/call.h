@@ -1,0 +1,47 @@
+// One HTTP request on its way through a route: how to answer it, and what is counted when it is.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "http/route_metrics.h"
+#include "net/http_handler.h"
+
+namespace saccade::http {
+
+// The status of an error (the one table between the house's codes and HTTP's).
+int status_of(base::Code code);
+// {"error": "…"} with its status, and Retry-After where another try may work.
+net::HttpResponse error_response(const base::Error& error);
+
+// Copied into whatever answers later. Belongs to the connection's loop.
+class Call {
+ public:
+  Call(std::shared_ptr<net::HttpExchange> exchange, RouteMetrics& metrics)
+      : exchange_(std::move(exchange)), metrics_(&metrics), arrived_(base::now()) {}
+
+  void respond(net::HttpResponse response) const {
+    metrics_->count(response.status, base::now() - arrived_);
+    exchange_->respond(std::move(response));
+  }
+  void respond_json(std::string body) const { respond({.body = std::move(body), .headers = {}}); }
+  void fail(const base::Error& error) const { respond(error_response(error)); }
+  void accept_websocket(const net::HttpRequest& request, std::unique_ptr<net::WebSocketSession> session) const {
+    metrics_->count(101, base::now() - arrived_);
+    exchange_->accept_websocket(request, std::move(session));
+  }
+
+  runtime::EventLoop& loop() const { return exchange_->loop(); }
+  std::shared_ptr<const std::atomic<bool>> gone() const { return exchange_->gone(); }
+  base::TimePoint arrived() const { return arrived_; }
+
+ private:
+  std::shared_ptr<net::HttpExchange> exchange_;
+  RouteMetrics* metrics_;
+  base::TimePoint arrived_;
+};
+
+}  // namespace saccade::http

@@ -1,0 +1,96 @@
+#include "http/routes.h"
+#include "http/websocket_session.h"
+
+namespace saccade::http {
+namespace {
+
+using ModelResult = base::Result<serve::Service::ModelPointer>;
+
+ModelResult find_model(serve::Service& service, const net::HttpRequest& request, const PathParameters& parameters) {
+  std::string version;
+  if (!request.query.empty()) version = query_value(request.query, "version").value_or("");
+  return service.catalog().find(parameters[0], version);
+}
+
+bool is_raw(std::string_view content_type) { return content_type.starts_with("application/octet-stream"); }
+
+bool is_json(std::string_view content_type) {
+  // Without a type, or with the one that curl's -d puts there by itself, the body is taken for JSON.
+  return content_type.empty() || content_type.starts_with("application/json") ||
+         content_type.starts_with("application/x-www-form-urlencoded") || content_type.starts_with("text/");
+}
+
+class PredictRoute {
+ public:
+  PredictRoute(serve::Service& service, Predictor& predictor, bool async)
+      : service_(service), predictor_(predictor), async_(async) {}
+
+  void operator()(const Call& call, const net::HttpRequest& request, const PathParameters& parameters) const {
+    const ModelResult model = find_model(service_, request, parameters);
+    if (!model) return call.fail(model.error());
+    PredictCall predict{.payload = request.body, .loop = &call.loop(), .gone = call.gone(), .arrived = call.arrived()};
+    const std::string_view content_type = request.header("content-type");
+    predict.binary = is_raw(content_type);
+    if (!predict.binary && !is_json(content_type)) {
+      net::HttpResponse response = error_response({base::Code::kInvalidArgument,
+                                                   "Content-Type is \"" + std::string(content_type.substr(0, 100)) +
+                                                       "\"; send application/json, or application/octet-stream for "
+                                                       "raw tensors"});
+      response.status = 415;
+      return call.respond(std::move(response));
+    }
+    const auto probabilities = query_flag(request.query, "probabilities", false);
+    if (!probabilities) return call.fail(probabilities.error());
+    predict.probabilities = *probabilities;
+    if (async_) {
+      predict.wait = record::Wait::kNothing;
+    } else {
+      const auto wait = query_flag(request.query, "wait_for_log", false);
+      if (!wait) return call.fail(wait.error());
+      if (*wait) predict.wait = record::Wait::kStored;
+    }
+    predictor_.predict(*model, predict, [call](std::expected<std::string, PredictFailure> answer) {
+      if (!answer) return call.fail(answer.error().error);
+      call.respond_json(*std::move(answer));
+    });
+  }
+
+ private:
+  serve::Service& service_;
+  Predictor& predictor_;
+  const bool async_;
+};
+
+}  // namespace
+
+void add_predict_routes(Router& router, serve::Service& service, Predictor& predictor) {
+  const PredictRoute predict(service, predictor, false);
+  const PredictRoute predict_async(service, predictor, true);
+  router.add("POST", "/predict", "Predict with the default model.", predict);
+  router.add("POST", "/predict/{model}", "Predict with a model.", predict);
+  router.add("POST", "/predict-async", "Predict with the default model; never waits for the log.", predict_async);
+  router.add("POST", "/predict-async/{model}", "Predict with a model; never waits for the log.", predict_async);
+
+  const auto websocket = [&service, &predictor](const Call& call, const net::HttpRequest& request,
+                                                const PathParameters& parameters) {
+    const ModelResult model = find_model(service, request, parameters);
+    if (!model) return call.fail(model.error());
+    const auto probabilities = query_flag(request.query, "probabilities", false);
+    if (!probabilities) return call.fail(probabilities.error());
+    const std::string response = query_value(request.query, "response").value_or("json");
+    if (response != "json" && response != "binary") {
+      return call.fail({base::Code::kInvalidArgument, "query parameter \"response\" takes json or binary"});
+    }
+    call.accept_websocket(request,
+                          std::make_unique<PredictSession>(
+                              service, predictor,
+                              PredictSession::Options{.model = (*model)->signature()->name,
+                                                      .version = query_value(request.query, "version").value_or(""),
+                                                      .probabilities = *probabilities,
+                                                      .binary_answers = response == "binary"}));
+  };
+  router.add("GET", "/ws/predict", "Predictions over WebSocket by the default model.", websocket);
+  router.add("GET", "/ws/predict/{model}", "Predictions over WebSocket by a model.", websocket);
+}
+
+}  // namespace saccade::http

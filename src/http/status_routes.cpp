@@ -1,0 +1,126 @@
+#include <chrono>
+
+#include "http/routes.h"
+#include "protocol/json_writer.h"
+
+namespace saccade::http {
+namespace {
+
+using protocol::append_number;
+using protocol::append_string;
+
+void append_ports(std::string& out, const std::vector<request::TensorSpec>& ports, bool batches) {
+  out += '[';
+  for (const auto& port : ports) {
+    if (&port != &ports.front()) out += ',';
+    out += "{\"name\":";
+    append_string(out, port.name);
+    out += ",\"datatype\":\"";
+    out += tensor::data_type_name(port.type);
+    out += "\",\"shape\":" + port.shape.text();
+    if (batches && port.shape.rank() > 0) out += ",\"item_shape\":" + port.shape.without_first().text();
+    if (!port.labels.empty()) {
+      out += ",\"labels\":[";
+      for (const auto& label : port.labels) {
+        if (&label != &port.labels.front()) out += ',';
+        append_string(out, label);
+      }
+      out += ']';
+    }
+    out += '}';
+  }
+  out += ']';
+}
+
+void append_model(std::string& out, const model::LoadedModel& model, const std::string& default_model) {
+  const request::ModelSignature& signature = *model.signature();
+  out += "{\"name\":";
+  append_string(out, signature.name);
+  out += ",\"version\":";
+  append_string(out, signature.version);
+  out += ",\"default\":";
+  out += signature.name == default_model ? "true" : "false";
+  out += ",\"platform\":";
+  append_string(out, signature.platform);
+  out += ",\"task\":";
+  append_string(out, signature.classifies() ? "classification" : "inference");
+  out += ",\"max_batch_size\":";
+  append_number(out, signature.max_batch_size);
+  out += ",\"inputs\":";
+  append_ports(out, signature.inputs, signature.batches());
+  out += ",\"outputs\":";
+  append_ports(out, signature.outputs, signature.batches());
+  out += ",\"schedule\":{\"runs\":";
+  append_string(out, model.describe_schedule());
+  out += ",\"run_ms\":";
+  append_number(out, static_cast<double>(model.run_time().count()) / 1e6);
+  out += ",\"max_queue_delay_ms\":";
+  append_number(out, static_cast<double>(model.policy().max_queue_delay.count()) / 1e3);
+  out += "}}";
+}
+
+void models(serve::Service& service, const Call& call) {
+  std::string body = "{\"models\":[";
+  const std::string default_model = service.catalog().default_model();
+  bool first = true;
+  for (const auto& model : service.catalog().all()) {
+    if (!first) body += ',';
+    first = false;
+    append_model(body, *model, default_model);
+  }
+  call.respond_json(body + "]}");
+}
+
+void model(serve::Service& service, const Call& call, const net::HttpRequest& request, std::string_view name) {
+  const auto found = service.catalog().find(name, query_value(request.query, "version").value_or(""));
+  if (!found) return call.fail(found.error());
+  std::string body;
+  append_model(body, **found, service.catalog().default_model());
+  call.respond_json(std::move(body));
+}
+
+void ready(serve::Service& service, const Call& call) {
+  if (service.ready()) return call.respond_json(R"({"status":"ready"})");
+  call.fail({base::Code::kUnavailable, "not ready: the models are being loaded, or the server is ending"});
+}
+
+void index(const Router& router, const Call& call) {
+  std::string body = "{\"server\":\"saccade\",\"routes\":[";
+  for (const Route& route : router.routes()) {
+    if (&route != &router.routes().front()) body += ',';
+    body += "{\"method\":\"" + route.method + "\",\"path\":";
+    append_string(body, route.path);
+    body += ",\"summary\":";
+    append_string(body, route.summary);
+    body += '}';
+  }
+  call.respond_json(body + "]}");
+}
+
+}  // namespace
+
+void add_status_routes(Router& router, serve::Service& service) {
+  router.add("GET", "/", "The routes.", [&router](const Call& call, const net::HttpRequest&, const PathParameters&) {
+    index(router, call);
+  });
+  router.add("GET", "/health/live", "The process answers.",
+             [](const Call& call, const net::HttpRequest&, const PathParameters&) {
+               call.respond_json(R"({"status":"live"})");
+             });
+  router.add("GET", "/health/ready", "All models are loaded and new requests are welcome; 503 otherwise.",
+             [&service](const Call& call, const net::HttpRequest&, const PathParameters&) { ready(service, call); });
+  router.add("GET", "/models", "The models that are served, with their inputs and outputs.",
+             [&service](const Call& call, const net::HttpRequest&, const PathParameters&) { models(service, call); });
+  router.add("GET", "/models/{model}", "One model.",
+             [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
+               model(service, call, request, parameters[0]);
+             });
+  router.add("GET", "/metrics", "Metrics in Prometheus' text format.",
+             [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
+               call.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                             .body = service.registry().scrape(),
+                             .headers = {}});
+             });
+}
+
+}  // namespace saccade::http

@@ -1,0 +1,33 @@
+// Predictions over one WebSocket connection: a message in, an answer or an error message out. A bad message never
+// ends the connection. Belongs to the connection's loop.
+#pragma once
+
+#include <string>
+
+#include "http/predictor.h"
+#include "net/http_handler.h"
+
+namespace saccade::http {
+
+class PredictSession final : public net::WebSocketSession {
+ public:
+  struct Options {
+    std::string model;
+    std::string version;  // empty: the newest at each message
+    bool probabilities = false;
+    bool binary_answers = false;
+  };
+
+  PredictSession(serve::Service& service, Predictor& predictor, Options options)
+      : service_(service), predictor_(predictor), options_(std::move(options)) {}
+
+  void on_message(const std::shared_ptr<net::WebSocketPeer>& peer, std::uint64_t ticket, bool binary,
+                  std::string_view payload) override;
+
+ private:
+  serve::Service& service_;
+  Predictor& predictor_;
+  const Options options_;
+};
+
+}  // namespace saccade::http

@@ -1,0 +1,121 @@
+#include "model/config.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/config_checks.h"
+#include "model/config_text.h"
+#include "model/data_types.h"
+#include "model/text_file.h"
+
+namespace saccade::model {
+
+namespace {
+
+// Real ones are a few kilobytes.
+constexpr std::size_t kMostBytes = 1 << 20;
+
+tensor::Shape to_shape(const google::protobuf::RepeatedField<std::int64_t>& dims) {
+  return tensor::Shape(std::span(dims.data(), static_cast<std::size_t>(dims.size())));
+}
+
+template <typename Port>
+PortConfig to_port(const Port& port) {
+  PortConfig result;
+  result.name = port.name();
+  result.type = from_config_type(port.data_type());
+  if (!port.dims().empty()) result.dims = to_shape(port.dims());
+  if (port.has_reshape()) result.reshape = to_shape(port.reshape().shape());
+  return result;
+}
+
+DynamicBatching to_batching(const inference::ModelDynamicBatching& batching) {
+  DynamicBatching result;
+  const auto& sizes = batching.preferred_batch_size();
+  result.preferred_batch_sizes.assign(sizes.begin(), sizes.end());
+  std::ranges::sort(result.preferred_batch_sizes);
+  const auto repeats = std::ranges::unique(result.preferred_batch_sizes);
+  result.preferred_batch_sizes.erase(repeats.begin(), repeats.end());
+  result.max_queue_delay = std::chrono::microseconds(batching.max_queue_delay_microseconds());
+  return result;
+}
+
+VersionPolicy to_version_policy(const inference::ModelVersionPolicy& policy) {
+  VersionPolicy result;
+  if (policy.has_all()) {
+    result.kind = VersionPolicy::Kind::kAll;
+  } else if (policy.has_specific()) {
+    result.kind = VersionPolicy::Kind::kSpecific;
+    result.versions.assign(policy.specific().versions().begin(), policy.specific().versions().end());
+    std::ranges::sort(result.versions);
+    const auto repeats = std::ranges::unique(result.versions);
+    result.versions.erase(repeats.begin(), repeats.end());
+  } else if (policy.has_latest()) {
+    result.latest = std::max(policy.latest().num_versions(), 1U);
+  }
+  return result;
+}
+
+// Expects what check_config has passed.
+ModelConfig to_config(const inference::ModelConfig& message, bool says_max_batch_size) {
+  ModelConfig config;
+  config.name = message.name();
+  if (says_max_batch_size) config.max_batch_size = message.max_batch_size();
+  for (const auto& input : message.input()) {
+    config.inputs.push_back(to_port(input));
+    config.inputs.back().optional = input.optional();
+  }
+  for (const auto& output : message.output()) {
+    config.outputs.push_back(to_port(output));
+    config.outputs.back().label_filename = output.label_filename();
+  }
+  if (!message.default_model_filename().empty()) {
+    config.default_model_filename = message.default_model_filename();
+  }
+  if (message.has_dynamic_batching()) config.dynamic_batching = to_batching(message.dynamic_batching());
+  for (const auto& group : message.instance_group()) {
+    if (!group.passive()) config.instance_count += std::max(group.count(), 1);
+  }
+  config.version_policy = to_version_policy(message.version_policy());
+  for (const auto& [key, value] : message.parameters()) config.parameters.emplace(key, value.string_value());
+  return config;
+}
+
+}  // namespace
+
+base::Result<ConfigFile> parse_config(std::string_view text, std::string_view where) {
+  if (text.size() > kMostBytes) {
+    return base::invalid_argument(std::string(where) + ": larger than " + std::to_string(kMostBytes) +
+                                  " bytes");
+  }
+  auto parsed = parse_config_text(text, where);
+  if (!parsed) return std::unexpected(std::move(parsed.error()));
+  if (auto status = check_config(*parsed, where); !status) return std::unexpected(std::move(status.error()));
+
+  const Place place(where, *parsed);
+  ConfigFile file;
+  file.config = to_config(*parsed->message, place.says(inference::ModelConfig::kMaxBatchSizeFieldNumber));
+  file.config.message = parsed->message;
+  file.warnings = std::move(parsed->warnings);
+  std::ranges::move(config_warnings(*parsed, where), std::back_inserter(file.warnings));
+  return file;
+}
+
+base::Result<ConfigFile> read_config(const std::filesystem::path& file) {
+  const auto text = read_text_file(file, kMostBytes);
+  if (!text) return std::unexpected(text.error());
+  return parse_config(*text, file.string());
+}
+
+base::Status check_preferred_batch_sizes(const ModelConfig& config, std::int64_t max_batch_size,
+                                         std::string_view where) {
+  if (!config.dynamic_batching) return {};
+  for (const std::int64_t size : config.dynamic_batching->preferred_batch_sizes) {
+    if (size <= max_batch_size) continue;
+    return base::invalid_argument(std::string(where) + ": preferred_batch_size " + std::to_string(size) +
+                                  " is above max_batch_size, " + std::to_string(max_batch_size));
+  }
+  return {};
+}
+
+}  // namespace saccade::model

@@ -1,0 +1,228 @@
+#include "net/http1_connection.h"
+
+#include <charconv>
+#include <utility>
+
+#include "net/websocket_connection.h"
+#include "net/websocket_handshake.h"
+
+namespace saccade::net {
+namespace {
+
+constexpr std::size_t kReadAhead = 64 * 1024;  // of further requests, while one is being answered
+constexpr std::size_t kGrowth = 1024 * 1024;   // a large body's buffer grows by at most so much ahead of its bytes
+
+void append_number(std::string& out, std::size_t number) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+}  // namespace
+
+Http1Connection::Http1Connection(LoopState& state, boost::asio::ip::tcp::socket socket)
+    : Connection(state, std::move(socket)), parser_(state.limits) {
+  state.metrics.http_connections.add(1);
+}
+
+Http1Connection::~Http1Connection() { state_.metrics.http_connections.add(-1); }
+
+void Http1Connection::start() {
+  state_.add(shared_from_this());
+  set_deadline(state_.limits.idle_timeout);
+  wait_readable();
+}
+
+void Http1Connection::on_readable() {
+  if (busy_) return read_ahead();
+  const std::size_t before = buffer_.size();
+  ReadResult read;
+  if (before == 0) {
+    read = read_into(state_.read_buffer.get(), LoopState::kReadBytes);
+  } else {
+    const std::size_t awaited = static_cast<std::size_t>(std::min<std::uint64_t>(parser_.content_length(), kGrowth));
+    const std::span<char> room = buffer_.prepare(std::max(awaited, LoopState::kReadBytes));
+    read = read_into(room.data(), room.size());
+    if (read.kind == Read::kBytes) buffer_.commit(read.count);
+  }
+  switch (read.kind) {
+    case Read::kBytes:
+      if (before == 0) return process({state_.read_buffer.get(), read.count}, 0);
+      return process(buffer_.view(), before);
+    case Read::kNothingYet: return wait_readable();
+    case Read::kEndOfStream:
+      if (!in_message_) return close();
+      return refuse(400, "the connection ended in the middle of the request");
+    case Read::kFailed: return close();
+  }
+}
+
+// `bytes` begin where the message under way begins; those before `from` were parsed already. They lie in the loop's
+// read buffer or in buffer_.
+void Http1Connection::process(std::string_view bytes, std::size_t from) {
+  for (;;) {
+    if (!in_message_) {
+      in_message_ = true;
+      set_deadline(state_.limits.header_timeout);
+    }
+    const bool had_headers = parser_.headers_complete();
+    switch (parser_.feed(bytes, from)) {
+      case Http1Parser::State::kFailed: return refuse(parser_.failure().status, parser_.failure().message);
+      case Http1Parser::State::kNeedMore:
+        if (!had_headers && parser_.headers_complete()) set_deadline(state_.limits.body_timeout);
+        return await_more(bytes);
+      case Http1Parser::State::kComplete: break;
+    }
+    dispatch(bytes);
+    if (closed() || busy_ || sending()) return;
+    if (buffer_.empty()) return wait_readable();
+    bytes = buffer_.view();
+    from = 0;
+  }
+}
+
+void Http1Connection::await_more(std::string_view bytes) {
+  if (bytes.data() != buffer_.data()) buffer_.append(bytes);
+  if (parser_.headers_complete() && parser_.expects_continue() && !continued_) {
+    continued_ = true;
+    if (!send("HTTP/1.1 100 Continue\r\n\r\n")) return;
+  }
+  wait_readable();
+}
+
+// Hands the complete request up and keeps what came behind it.
+void Http1Connection::dispatch(std::string_view bytes) {
+  const auto keep = shared_from_this();
+  const HttpRequest& request = parser_.request();
+  busy_ = true;
+  head_ = request.method == "HEAD";
+  close_after_ = !parser_.keep_alive();
+  clear_deadline();
+  behind_request_ = bytes.substr(parser_.consumed());
+  dispatching_ = true;
+  state_.handler.handle(request, keep);
+  dispatching_ = false;
+  if (closed()) return;  // or handed over to a WebSocket
+  const std::size_t consumed = parser_.consumed();
+  if (bytes.data() == buffer_.data()) {
+    buffer_.consume(consumed);
+  } else {
+    buffer_.append(bytes.substr(consumed));
+  }
+  parser_.reset();
+  in_message_ = false;
+  continued_ = false;
+  if (busy_) return wait_readable();  // to see a peer that leaves
+  if (lingering()) return;
+  set_deadline(state_.limits.idle_timeout);
+}
+
+void Http1Connection::read_ahead() {
+  if (buffer_.size() >= kReadAhead) return;  // next() reads on
+  const ReadResult read = read_into(state_.read_buffer.get(), LoopState::kReadBytes);
+  switch (read.kind) {
+    case Read::kBytes: buffer_.append({state_.read_buffer.get(), read.count}); return wait_readable();
+    case Read::kNothingYet: return wait_readable();
+    case Read::kEndOfStream: return peer_ended_sending();
+    case Read::kFailed: return close();
+  }
+}
+
+void Http1Connection::peer_ended_sending() {
+  peer_ended_ = true;
+  if (parser_.version_1_0()) return;
+  if (!send("HTTP/1.1 102 Processing\r\n\r\n")) return;
+  socket_.async_wait(boost::asio::ip::tcp::socket::wait_error,
+                     [this, keep = self()](const boost::system::error_code& error) {
+                       if (!error && busy_) close();
+                     });
+}
+
+void Http1Connection::respond(HttpResponse response) {
+  if (closed() || !busy_) return;
+  busy_ = false;
+  const bool last = close_after_ || state_.draining() || (peer_ended_ && buffer_.empty());
+  write(response, last);
+  if (closed()) return;
+  if (last) return linger();
+  if (!dispatching_ && !sending()) next();
+}
+
+// After an answer that did not come during dispatch() has left: on to what is there already.
+void Http1Connection::next() {
+  if (closed() || busy_ || dispatching_) return;
+  set_deadline(state_.limits.idle_timeout);
+  if (!buffer_.empty()) return process(buffer_.view(), 0);
+  if (peer_ended_) return linger();
+  wait_readable();
+}
+
+void Http1Connection::refuse(int status, std::string_view message) {
+  head_ = false;
+  write(state_.handler.refusal(status, message), true);
+  linger();
+}
+
+void Http1Connection::write(const HttpResponse& response, bool close_after) {
+  std::string& out = state_.write_buffer;
+  out.clear();
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<std::size_t>(response.status));
+  out += ' ';
+  out += reason_phrase(response.status);
+  out += "\r\nDate: ";
+  out += state_.date();
+  if (!response.content_type.empty()) {
+    out += "\r\nContent-Type: ";
+    out += response.content_type;
+  }
+  if (response.status != 204) {
+    out += "\r\nContent-Length: ";
+    append_number(out, response.body.size());
+  }
+  for (const auto& [name, value] : response.headers) {
+    out += "\r\n";
+    out += name;
+    out += ": ";
+    out += value;
+  }
+  if (close_after) {
+    out += "\r\nConnection: close";
+  } else if (parser_.version_1_0()) {
+    out += "\r\nConnection: keep-alive";
+  }
+  out += "\r\n\r\n";
+  if (!head_) out += response.body;
+  send(out);
+}
+
+void Http1Connection::accept_websocket(const HttpRequest& request, std::unique_ptr<WebSocketSession> session) {
+  const base::Result<std::string> accept = websocket_accept(request);
+  if (!accept) {
+    HttpResponse answer = state_.handler.refusal(426, accept.error().message);
+    answer.headers.emplace_back("Upgrade", "websocket");
+    answer.headers.emplace_back("Sec-WebSocket-Version", "13");
+    return respond(std::move(answer));
+  }
+  std::string out = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+  out += "Sec-WebSocket-Accept: " + *accept + "\r\n\r\n";
+  if (!send(out)) return;
+  auto websocket = std::make_shared<WebSocketConnection>(state_, release_socket(), std::move(session));
+  websocket->start(behind_request_);
+}
+
+void Http1Connection::on_deadline() {
+  if (lingering() || sending()) return close();
+  if (!in_message_) return close();
+  clear_deadline();
+  refuse(408, parser_.headers_complete() ? "the body did not arrive in time" : "the headers did not arrive in time");
+}
+
+// A request that is already on its way in is still answered; an idle connection ends.
+void Http1Connection::drain() {
+  if (busy_ || sending() || lingering()) return;
+  const auto keep = self();
+  if (!in_message_) on_readable();
+  if (!closed() && !busy_ && !in_message_ && !lingering() && !sending()) close();
+}
+
+}  // namespace saccade::net

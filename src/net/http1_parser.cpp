@@ -1,0 +1,188 @@
+#include "net/http1_parser.h"
+
+#include <string>
+
+namespace saccade::net {
+
+struct Http1Parser::Callbacks {
+  static Http1Parser& self(llhttp_t* parser) { return *static_cast<Http1Parser*>(parser->data); }
+
+  static int url(llhttp_t* parser, const char* at, std::size_t length) {
+    Http1Parser& me = self(parser);
+    me.extend(me.target_, at, length);
+    return HPE_OK;
+  }
+  static int field(llhttp_t* parser, const char* at, std::size_t length) {
+    Http1Parser& me = self(parser);
+    // Fields after the body has begun are trailers: they are read over.
+    if (me.headers_complete_) return HPE_OK;
+    if (me.fields_.empty() || me.in_value_) {
+      if (me.fields_.size() >= me.limits_.headers) {
+        return me.fail(431, "more than " + std::to_string(me.limits_.headers) + " header fields");
+      }
+      me.fields_.emplace_back();
+      me.in_value_ = false;
+    }
+    me.extend(me.fields_.back().name, at, length);
+    return HPE_OK;
+  }
+  static int value(llhttp_t* parser, const char* at, std::size_t length) {
+    Http1Parser& me = self(parser);
+    if (me.headers_complete_ || me.fields_.empty()) return HPE_OK;
+    me.in_value_ = true;
+    me.extend(me.fields_.back().value, at, length);
+    return HPE_OK;
+  }
+  static int value_complete(llhttp_t* parser) {
+    self(parser).in_value_ = true;
+    return HPE_OK;
+  }
+  static int headers_complete(llhttp_t* parser) { return self(parser).on_headers_complete(); }
+  static int body(llhttp_t* parser, const char* at, std::size_t length) { return self(parser).on_body(at, length); }
+  static int message_complete(llhttp_t* parser) {
+    self(parser).message_complete_ = true;
+    return HPE_PAUSED;
+  }
+
+  static const llhttp_settings_t* settings() {
+    static const llhttp_settings_t settings = [] {
+      llhttp_settings_t made;
+      llhttp_settings_init(&made);
+      made.on_url = &Callbacks::url;
+      made.on_header_field = &Callbacks::field;
+      made.on_header_value = &Callbacks::value;
+      made.on_header_value_complete = &Callbacks::value_complete;
+      made.on_headers_complete = &Callbacks::headers_complete;
+      made.on_body = &Callbacks::body;
+      made.on_message_complete = &Callbacks::message_complete;
+      return made;
+    }();
+    return &settings;
+  }
+};
+
+Http1Parser::Http1Parser(const Limits& limits) : limits_(limits) {
+  llhttp_init(&parser_, HTTP_REQUEST, Callbacks::settings());
+  parser_.data = this;
+}
+
+void Http1Parser::reset() {
+  llhttp_reset(&parser_);
+  target_ = {};
+  fields_.clear();
+  in_value_ = false;
+  body_ = {};
+  joined_.clear();
+  if (joined_.capacity() > 4096) joined_.shrink_to_fit();
+  chunked_ = false;
+  headers_complete_ = false;
+  message_complete_ = false;
+  expects_continue_ = false;
+  content_length_ = 0;
+  consumed_ = 0;
+}
+
+// Spans come in pieces where a feed ends inside them; the pieces touch, since the bytes are contiguous.
+void Http1Parser::extend(Span& span, const char* at, std::size_t length) const {
+  if (span.length == 0) span.begin = offset_of(at);
+  span.length = offset_of(at) + length - span.begin;
+}
+
+int Http1Parser::fail(int status, std::string message) {
+  failure_ = {status, std::move(message)};
+  return HPE_USER;
+}
+
+int Http1Parser::on_headers_complete() {
+  headers_complete_ = true;
+  keep_alive_ = llhttp_should_keep_alive(&parser_) != 0;
+  chunked_ = (parser_.flags & F_CHUNKED) != 0;
+  content_length_ = (parser_.flags & F_CONTENT_LENGTH) != 0 ? parser_.content_length : 0;
+  if (content_length_ > limits_.body_bytes) {
+    return fail(413, "the body has " + std::to_string(content_length_) + " bytes, the most taken is " +
+                         std::to_string(limits_.body_bytes));
+  }
+  for (const Field& field : fields_) {
+    const std::string_view name(base_ + field.name.begin, field.name.length);
+    if (name.size() == 6 && equal_ignoring_case(name, "expect")) {
+      const std::string_view value(base_ + field.value.begin, field.value.length);
+      if (!equal_ignoring_case(value, "100-continue")) return fail(417, "Expect: only 100-continue is known");
+      expects_continue_ = true;
+    }
+  }
+  return HPE_OK;
+}
+
+int Http1Parser::on_body(const char* at, std::size_t length) {
+  if (!chunked_) {
+    extend(body_, at, length);
+    return HPE_OK;
+  }
+  if (joined_.size() + length > limits_.body_bytes) {
+    return fail(413, "the body has more than the " + std::to_string(limits_.body_bytes) + " bytes taken");
+  }
+  joined_.append(at, length);
+  return HPE_OK;
+}
+
+Http1Parser::State Http1Parser::failed_by_parser(llhttp_errno_t code) {
+  if (code == HPE_USER) return State::kFailed;
+  const char* reason = llhttp_get_error_reason(&parser_);
+  std::string message = "not a valid HTTP request: ";
+  message += reason != nullptr && *reason != '\0' ? reason : llhttp_errno_name(code);
+  const int status = code == HPE_INVALID_METHOD ? 501 : code == HPE_INVALID_VERSION ? 505 : 400;
+  failure_ = {status, std::move(message)};
+  return State::kFailed;
+}
+
+Http1Parser::State Http1Parser::feed(std::string_view bytes, std::size_t from) {
+  base_ = bytes.data();
+  const char* begin = bytes.data() + from;
+  const llhttp_errno_t code = llhttp_execute(&parser_, begin, bytes.size() - from);
+  if (message_complete_) {
+    consumed_ = offset_of(llhttp_get_error_pos(&parser_));
+    assemble(bytes);
+    return State::kComplete;
+  }
+  if (code != HPE_OK) return failed_by_parser(code);
+  if (!headers_complete_ && bytes.size() > limits_.header_bytes) {
+    const bool in_target = fields_.empty();
+    fail(in_target ? 414 : 431, std::string(in_target ? "the request line has" : "the headers have") +
+                                    " more than the " + std::to_string(limits_.header_bytes) + " bytes taken");
+    return State::kFailed;
+  }
+  if (chunked_ && bytes.size() > limits_.header_bytes + 2 * limits_.body_bytes) {
+    fail(413, "the body's chunks take more than twice the " + std::to_string(limits_.body_bytes) + " bytes taken");
+    return State::kFailed;
+  }
+  return State::kNeedMore;
+}
+
+void Http1Parser::assemble(std::string_view bytes) {
+  const auto view = [bytes](const Span& span) { return bytes.substr(span.begin, span.length); };
+  request_.method = llhttp_method_name(static_cast<llhttp_method_t>(parser_.method));
+  request_.target = view(target_);
+  std::string_view origin = request_.target;
+  if (origin.starts_with("http://") || origin.starts_with("https://")) {  // the absolute form, RFC 9112, 3.2.2
+    const std::size_t slash = origin.find('/', origin.find("//") + 2);
+    origin = slash == std::string_view::npos ? std::string_view("/") : origin.substr(slash);
+  }
+  const std::size_t mark = origin.find('?');
+  request_.path = origin.substr(0, mark);
+  request_.query = mark == std::string_view::npos ? std::string_view{} : origin.substr(mark + 1);
+  request_.headers.clear();
+  for (const Field& field : fields_) {
+    std::string_view value = view(field.value);
+    while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
+    request_.headers.emplace_back(view(field.name), value);
+  }
+  if (chunked_) {
+    // Room for the padding that parsers in place read over.
+    joined_.reserve(joined_.size() + kBodyPadding);
+    request_.body = joined_;
+  } else {
+    request_.body = view(body_);
+  }
+}
+
+}  // namespace saccade::net

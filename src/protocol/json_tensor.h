@@ -1,0 +1,15 @@
+// A tensor out of nested JSON arrays. The shape is found from the nesting; ragged rows are refused.
+#pragma once
+
+#include <simdjson.h>
+
+#include "base/error.h"
+#include "tensor/tensor.h"
+
+namespace saccade::protocol {
+
+// The tensor's shape is that of the nesting: rank 0 for a bare value. `name` stands in messages.
+base::Result<tensor::Tensor> read_tensor(simdjson::ondemand::value value, std::string_view name,
+                                         tensor::DataType type, std::int64_t expected_elements);
+
+}  // namespace saccade::protocol

@@ -1,0 +1,23 @@
+// Appends JSON to a string, without building a document first. The caller writes the punctuation.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "tensor/tensor.h"
+
+namespace saccade::protocol {
+
+void append_string(std::string& out, std::string_view text);  // quoted; bytes that are not UTF-8 become U+FFFD
+void append_number(std::string& out, std::int64_t number);
+void append_number(std::string& out, std::uint64_t number);
+// The shortest digits that read back as the same value; not-a-number and infinities, which JSON lacks, as null.
+void append_number(std::string& out, float number);
+void append_number(std::string& out, double number);
+// Nested arrays in the tensor's shape; a bare value for rank 0.
+void append_tensor(std::string& out, const tensor::TensorView& tensor);
+// Element `index` of a tensor, counted through.
+void append_element(std::string& out, const tensor::TensorView& tensor, std::size_t index);
+
+}  // namespace saccade::protocol

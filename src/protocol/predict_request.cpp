@@ -1,0 +1,201 @@
+#include "protocol/predict_request.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "protocol/json_tensor.h"
+#include "protocol/predict_shape.h"
+
+namespace saccade::protocol {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+// One parser per thread: its buffers are kept from request to request. Large ones are let go again.
+ondemand::parser& own_parser() {
+  constexpr std::size_t kKept = 1024 * 1024;
+  thread_local std::unique_ptr<ondemand::parser> parser;
+  if (parser == nullptr || parser->capacity() > kKept) parser = std::make_unique<ondemand::parser>();
+  return *parser;
+}
+
+std::string names_of(const request::ModelSignature& model) {
+  std::string names;
+  for (const auto& input : model.inputs) names += (names.empty() ? "\"" : ", \"") + input.name + "\"";
+  return names;
+}
+
+base::Error json_error(simdjson::error_code error) {
+  return {base::Code::kInvalidArgument, std::string("the body is not valid JSON: ") + simdjson::error_message(error)};
+}
+
+// A string or a number, kept as it was written.
+base::Result<std::string> read_id(ondemand::value value) {
+  ondemand::json_type kind{};
+  std::string_view raw;
+  raw = value.raw_json_token();  // before the value is read, which moves on
+  if (value.type().get(kind) || (kind != ondemand::json_type::string && kind != ondemand::json_type::number)) {
+    return base::invalid_argument("\"id\" must be a string or a number");
+  }
+  if (kind == ondemand::json_type::string) {
+    std::string_view text;
+    if (value.get_string().get(text)) return base::invalid_argument("\"id\" is not a valid string");
+  } else {
+    double number = 0;
+    if (value.get_double().get(number)) return base::invalid_argument("\"id\" is not a valid number");
+  }
+  while (!raw.empty() && static_cast<unsigned char>(raw.back()) <= ' ') raw.remove_suffix(1);
+  if (raw.size() > 256) return base::invalid_argument("\"id\" is longer than 256 characters");
+  return std::string(raw);
+}
+
+// Whether nothing is left behind the value that was read.
+bool at_end(ondemand::document& document) {
+  const char* place = nullptr;
+  return document.current_location().get(place) == simdjson::OUT_OF_BOUNDS;
+}
+
+class Decoder {
+ public:
+  explicit Decoder(const request::ModelSignature& model) : model_(model) {
+    request_.inputs.resize(model.inputs.size());
+    seen_.resize(model.inputs.size(), false);
+  }
+
+  base::Result<PredictRequest> decode(std::string_view json) {
+    ondemand::document document;
+    if (const auto error = own_parser().iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING)
+                               .get(document)) {
+      return std::unexpected(json_error(error));
+    }
+    ondemand::object object;
+    if (const auto error = document.get_object().get(object)) {
+      if (error != simdjson::INCORRECT_TYPE) return std::unexpected(json_error(error));
+      return base::invalid_argument("the body must be a JSON object with the inputs by name: " + names_of(model_));
+    }
+    for (auto entry : object) {
+      ondemand::field field;
+      std::string_view key;
+      if (const auto error = std::move(entry).get(field)) return std::unexpected(json_error(error));
+      if (const auto error = field.unescaped_key().get(key)) return std::unexpected(json_error(error));
+      const std::string name(key);
+      if (base::Status read = member(name, field.value()); !read) return std::unexpected(read.error());
+    }
+    if (!at_end(document)) return base::invalid_argument("there is something behind the JSON object");
+    for (std::size_t i = 0; i < seen_.size(); ++i) {
+      if (!seen_[i]) {
+        return base::invalid_argument("input \"" + model_.inputs[i].name + "\" is missing; the model takes " +
+                                      names_of(model_));
+      }
+    }
+    return std::move(request_);
+  }
+
+ private:
+  base::Status member(const std::string& name, ondemand::value value) {
+    const int index = model_.find_input(name);
+    if (index >= 0) return input(static_cast<std::size_t>(index), value);
+    if (name != "id") {
+      return base::invalid_argument("there is no input \"" + name.substr(0, 100) + "\"; the model takes " +
+                                    names_of(model_));
+    }
+    if (!request_.id.empty()) return base::invalid_argument("\"id\" is there twice");
+    auto id = read_id(value);
+    if (!id) return std::unexpected(id.error());
+    request_.id = *std::move(id);
+    return {};
+  }
+
+  base::Status input(std::size_t index, ondemand::value value) {
+    const request::TensorSpec& spec = model_.inputs[index];
+    if (seen_[index]) return base::invalid_argument("input \"" + spec.name + "\" is there twice");
+    seen_[index] = true;
+    const tensor::Shape item = model_.batches() ? spec.shape.without_first() : spec.shape;
+    auto read = read_tensor(value, spec.name, spec.type, std::min<std::int64_t>(item.elements().value_or(64), 1 << 16));
+    if (!read) return std::unexpected(read.error());
+    const auto fitted = fit_shape(read->shape(), spec.shape, model_.batches());
+    if (!fitted) {
+      return base::invalid_argument("input \"" + spec.name + "\": got shape " + read->shape().text() +
+                                    ", the model takes " + describe_shape(spec.shape, model_.batches()));
+    }
+    if (fitted->batch == 0) return base::invalid_argument("input \"" + spec.name + "\": the batch is empty");
+    if (model_.batches() && fitted->batch > model_.max_batch_size) {
+      return base::invalid_argument("input \"" + spec.name + "\": a batch of " + std::to_string(fitted->batch) +
+                                    " is more than the model's max_batch_size of " +
+                                    std::to_string(model_.max_batch_size));
+    }
+    if (first_ && (fitted->batch != request_.batch)) {
+      return base::invalid_argument("input \"" + spec.name + "\" has " + std::to_string(fitted->batch) +
+                                    " items, input \"" + *first_ + "\" has " + std::to_string(request_.batch));
+    }
+    if (!first_) first_ = spec.name;
+    request_.batch = fitted->batch;
+    request_.single = request_.single && fitted->single;
+    read->reshape(fitted->shape);
+    request_.inputs[index] = *std::move(read);
+    return {};
+  }
+
+  const request::ModelSignature& model_;
+  PredictRequest request_;
+  std::vector<bool> seen_;
+  std::optional<std::string> first_;  // the first input that was read
+};
+
+}  // namespace
+
+base::Result<PredictRequest> decode_predict(std::string_view json, const request::ModelSignature& model) {
+  if (json.empty()) {
+    return base::invalid_argument("the body is empty; send a JSON object with the inputs by name: " + names_of(model));
+  }
+  return Decoder(model).decode(json);
+}
+
+std::string find_id(std::string_view json) {
+  ondemand::document document;
+  ondemand::value value;
+  if (own_parser().iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING).get(document)) return {};
+  if (document["id"].get(value)) return {};
+  return read_id(value).value_or("");
+}
+
+base::Result<PredictRequest> decode_raw(std::string_view bytes, const request::ModelSignature& model) {
+  if (model.inputs.size() != 1) {
+    return base::invalid_argument("raw bytes are taken only by models with a single input; this one has " +
+                                  std::to_string(model.inputs.size()) + ": send JSON");
+  }
+  const request::TensorSpec& spec = model.inputs.front();
+  PredictRequest request;
+  if (spec.type == tensor::DataType::kBytes) {
+    const auto fitted = fit_shape({}, spec.shape, model.batches());
+    if (!fitted) return base::invalid_argument("input \"" + spec.name + "\" takes more than one string: send JSON");
+    request.inputs.emplace_back(fitted->shape, std::vector<std::string>{std::string(bytes)});
+    return request;
+  }
+  const tensor::Shape item = model.batches() ? spec.shape.without_first() : spec.shape;
+  const auto elements = item.elements();
+  if (!elements) {
+    return base::invalid_argument("input \"" + spec.name + "\" has free dimensions " + spec.shape.text() +
+                                  ", which raw bytes don't tell: send JSON");
+  }
+  const std::size_t item_bytes = static_cast<std::size_t>(*elements) * tensor::element_size(spec.type);
+  const std::size_t items = item_bytes == 0 ? 0 : bytes.size() / item_bytes;
+  const std::size_t most = model.batches() ? static_cast<std::size_t>(model.max_batch_size) : 1;
+  if (items == 0 || items * item_bytes != bytes.size() || items > most) {
+    return base::invalid_argument("input \"" + spec.name + "\": got " + std::to_string(bytes.size()) +
+                                  " bytes, one item has " + std::to_string(item_bytes) + " (" + item.text() + " of " +
+                                  std::string(tensor::data_type_name(spec.type)) + ") and a message at most " +
+                                  std::to_string(most) + " of them");
+  }
+  request.batch = static_cast<std::int64_t>(items);
+  request.single = items == 1;
+  tensor::Tensor tensor(spec.type, model.batches() ? item.with_first(request.batch) : item);
+  std::memcpy(tensor.data(), bytes.data(), bytes.size());
+  request.inputs.push_back(std::move(tensor));
+  return request;
+}
+
+}  // namespace saccade::protocol

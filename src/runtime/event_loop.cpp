@@ -1,0 +1,37 @@
+#include "runtime/event_loop.h"
+
+#include <pthread.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <string>
+
+namespace saccade::runtime {
+namespace {
+thread_local EventLoop* current_loop = nullptr;
+}  // namespace
+
+EventLoop* EventLoop::current() { return current_loop; }
+
+void EventLoop::run() {
+  current_loop = this;
+  pthread_setname_np(pthread_self(), ("loop-" + std::to_string(index_)).c_str());
+  const auto keep = boost::asio::make_work_guard(context_);
+  context_.run();
+  current_loop = nullptr;
+}
+
+LoopGroup::LoopGroup(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) loops_.push_back(std::make_unique<EventLoop>(i));
+}
+
+void LoopGroup::start() {
+  for (auto& loop : loops_) threads_.emplace_back([&loop] { loop->run(); });
+}
+
+void LoopGroup::stop() {
+  for (auto& loop : loops_) loop->context_.stop();
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+}  // namespace saccade::runtime
