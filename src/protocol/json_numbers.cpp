@@ -1,0 +1,273 @@
+#include "protocol/json_numbers.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "protocol/nesting.h"
+#include "tensor/half.h"
+
+namespace saccade::protocol {
+namespace {
+
+using tensor::DataType;
+
+constexpr int kExactDigits = 15;  // so many decimal digits fit a double exactly
+
+bool digit(char c) { return c >= '0' && c <= '9'; }
+bool blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+enum class Outcome : std::uint8_t { kRead, kNotThis, kOutOfRange };
+
+// Moves `at` behind a number by JSON's grammar; false: there is none. `whole`: it has no fraction and no exponent.
+bool scan_number(const char*& at, const char* end, bool& whole) {
+  const char* p = at;
+  if (p < end && *p == '-') ++p;
+  if (p == end || !digit(*p)) return false;
+  if (*p == '0') {
+    ++p;
+  } else {
+    while (p < end && digit(*p)) ++p;
+  }
+  whole = true;
+  if (p < end && *p == '.') {
+    whole = false;
+    ++p;
+    if (p == end || !digit(*p)) return false;
+    while (p < end && digit(*p)) ++p;
+  }
+  if (p < end && (*p == 'e' || *p == 'E')) {
+    whole = false;
+    ++p;
+    if (p < end && (*p == '+' || *p == '-')) ++p;
+    if (p == end || !digit(*p)) return false;
+    while (p < end && digit(*p)) ++p;
+  }
+  at = p;
+  return true;
+}
+
+// How one element of each kind is read. `at` moves behind it only where it was read.
+template <typename T>
+struct Real {
+  using Element = T;
+  static constexpr std::string_view kWanted = "a number";
+  static Outcome read(const char*& at, const char* end, Element& element) {
+    // The usual case: a short whole number.
+    const char* p = at;
+    const bool negative = *p == '-';
+    if (negative) ++p;
+    const char* first = p;
+    std::uint64_t value = 0;
+    while (p < end && digit(*p)) value = value * 10 + static_cast<std::uint64_t>(*p++ - '0');
+    const auto digits = p - first;
+    const bool more = p < end && (*p == '.' || *p == 'e' || *p == 'E');
+    if (digits > 0 && digits <= kExactDigits && !more && (digits == 1 || *first != '0')) {
+      const double number = static_cast<double>(value);
+      element = static_cast<T>(negative ? -number : number);
+      at = p;
+      return Outcome::kRead;
+    }
+    return read_any(at, end, element);
+  }
+  static Outcome read_any(const char*& at, const char* end, Element& element) {
+    const char* p = at;
+    bool whole = false;
+    if (!scan_number(p, end, whole)) return Outcome::kNotThis;
+    double number = 0;
+    if (std::from_chars(at, p, number).ec == std::errc::result_out_of_range) {
+      // Too small is zero, too large is an error: the exponent's sign, or the lack of a fraction, tells which.
+      const std::string_view text(at, static_cast<std::size_t>(p - at));
+      if (text.find("e-") == std::string_view::npos && text.find("E-") == std::string_view::npos &&
+          !text.starts_with("0.") && !text.starts_with("-0.")) {
+        return Outcome::kOutOfRange;
+      }
+      number = 0;
+    }
+    if (!std::isfinite(number) || std::abs(number) > static_cast<double>(std::numeric_limits<T>::max())) {
+      return Outcome::kOutOfRange;
+    }
+    element = static_cast<T>(number);
+    at = p;
+    return Outcome::kRead;
+  }
+};
+
+// 16-bit floats: read as float, then rounded.
+template <std::uint16_t (*Convert)(float), std::uint32_t kMostThousandths>
+struct Half {
+  using Element = std::uint16_t;
+  static constexpr std::string_view kWanted = "a number";
+  static Outcome read(const char*& at, const char* end, Element& element) {
+    float value = 0;
+    const char* p = at;
+    const Outcome outcome = Real<float>::read(p, end, value);
+    if (outcome != Outcome::kRead) return outcome;
+    if (kMostThousandths != 0 && std::abs(value) * 1000.0F > static_cast<float>(kMostThousandths)) {
+      return Outcome::kOutOfRange;
+    }
+    const std::uint16_t bits = Convert(value);
+    if (kMostThousandths == 0 && (bits & 0x7F80U) == 0x7F80U) return Outcome::kOutOfRange;
+    element = bits;
+    at = p;
+    return Outcome::kRead;
+  }
+};
+using Fp16 = Half<tensor::float_to_fp16, 65'504'000>;
+using Bf16 = Half<tensor::float_to_bf16, 0>;
+
+template <typename T>
+struct Whole {
+  using Element = T;
+  static constexpr std::string_view kWanted = std::is_same_v<T, std::uint64_t> ? "a whole number from 0" : "a whole number";
+  static Outcome read(const char*& at, const char* end, Element& element) {
+    const char* p = at;
+    bool whole = false;
+    if (!scan_number(p, end, whole) || !whole) return Outcome::kNotThis;
+    if constexpr (std::is_unsigned_v<T>) {
+      if (*at == '-') return p - at == 2 && at[1] == '0' ? (element = 0, at = p, Outcome::kRead) : Outcome::kOutOfRange;
+    }
+    if (std::from_chars(at, p, element).ec != std::errc{}) return Outcome::kOutOfRange;
+    at = p;
+    return Outcome::kRead;
+  }
+};
+
+struct Truth {
+  using Element = std::uint8_t;
+  static constexpr std::string_view kWanted = "true or false";
+  static Outcome read(const char*& at, const char* end, Element& element) {
+    const std::string_view rest(at, static_cast<std::size_t>(end - at));
+    const std::size_t length = rest.starts_with("true") ? 4 : rest.starts_with("false") ? 5 : 1;
+    if (length == 1 && (rest.empty() || (rest.front() != '0' && rest.front() != '1'))) return Outcome::kNotThis;
+    element = length == 4 || rest.front() == '1' ? 1 : 0;
+    at += length;
+    return Outcome::kRead;
+  }
+};
+
+template <typename Kind>
+class Reader {
+ public:
+  using Element = typename Kind::Element;
+
+  Reader(std::string_view text, std::string_view name, DataType type, std::size_t expected)
+      : type_(type), at_(text.data()), end_(text.data() + text.size()), nesting_(name, type), capacity_(expected) {
+    data_ = std::make_unique_for_overwrite<std::byte[]>(capacity_ * sizeof(Element));
+  }
+
+  base::Result<tensor::Tensor> read() {
+    skip_blanks();
+    if (base::Status status = value(0); !status) return std::unexpected(status.error());
+    skip_blanks();
+    if (at_ != end_) return std::unexpected(nesting_.not_json("something follows the value", 0).error());
+    return tensor::Tensor(type_, nesting_.shape(), std::move(data_));
+  }
+
+ private:
+  base::Status value(std::size_t depth) {
+    if (at_ < end_ && *at_ == '[') return list(depth);
+    if (base::Status status = nesting_.value_at(depth); !status) return status;
+    return element(depth);
+  }
+
+  base::Status list(std::size_t depth) {
+    if (base::Status status = nesting_.list_at(depth); !status) return status;
+    ++at_;
+    skip_blanks();
+    std::int64_t count = 0;
+    if (at_ < end_ && *at_ == ']') {
+      ++at_;
+      return nesting_.end_list(depth, 0);
+    }
+    for (;;) {
+      nesting_.item(depth, count);
+      // Where all items are known to be values, a list among them is caught as "not a number".
+      const bool plain = nesting_.holds_values(depth) && at_ < end_ && *at_ != '[';
+      if (base::Status status = plain ? element(depth + 1) : value(depth + 1); !status) return status;
+      ++count;
+      skip_blanks();
+      const char next = at_ < end_ ? *at_ : '\0';
+      if (next != ',' && next != ']') return nesting_.not_json("a list needs a comma or an end here", depth + 1);
+      ++at_;
+      if (next == ']') return nesting_.end_list(depth, count);
+      skip_blanks();
+    }
+  }
+
+  base::Status element(std::size_t depth) {
+    Element element{};
+    if (at_ == end_) return nesting_.not_json("a value is missing", depth);
+    switch (Kind::read(at_, end_, element)) {
+      case Outcome::kRead: push(element); return {};
+      case Outcome::kOutOfRange: return nesting_.out_of_range(depth);
+      case Outcome::kNotThis: break;
+    }
+    return nesting_.not_a(Kind::kWanted, token(), depth);
+  }
+
+  // What stands here instead of a number, for the message.
+  std::string_view token() const {
+    const char* p = at_;
+    const bool quoted = *p == '"';
+    for (++p; p < end_; ++p) {
+      if (quoted ? (*p == '"' && p[-1] != '\\') : (*p == ',' || *p == ']' || *p == '}' || blank(*p))) break;
+    }
+    return {at_, static_cast<std::size_t>(p - at_) + (quoted && p < end_ ? 1 : 0)};
+  }
+
+  void skip_blanks() {
+    while (at_ < end_ && blank(*at_)) ++at_;
+  }
+
+  void push(Element element) {
+    if (count_ == capacity_) grow();
+    std::memcpy(data_.get() + count_ * sizeof(Element), &element, sizeof(Element));
+    ++count_;
+  }
+  void grow() {
+    const std::size_t capacity = capacity_ * 2 + 16;
+    auto data = std::make_unique_for_overwrite<std::byte[]>(capacity * sizeof(Element));
+    if (count_ > 0) std::memcpy(data.get(), data_.get(), count_ * sizeof(Element));
+    data_ = std::move(data);
+    capacity_ = capacity;
+  }
+
+  DataType type_;
+  const char* at_;
+  const char* end_;
+  Nesting nesting_;
+  std::size_t count_ = 0;
+  std::size_t capacity_;
+  std::unique_ptr<std::byte[]> data_;
+};
+
+}  // namespace
+
+base::Result<tensor::Tensor> read_numbers(std::string_view text, std::string_view name, DataType type,
+                                          std::int64_t expected_elements) {
+  const auto expected = static_cast<std::size_t>(expected_elements);
+  switch (type) {
+    case DataType::kFp32: return Reader<Real<float>>(text, name, type, expected).read();
+    case DataType::kFp64: return Reader<Real<double>>(text, name, type, expected).read();
+    case DataType::kFp16: return Reader<Fp16>(text, name, type, expected).read();
+    case DataType::kBf16: return Reader<Bf16>(text, name, type, expected).read();
+    case DataType::kInt8: return Reader<Whole<std::int8_t>>(text, name, type, expected).read();
+    case DataType::kInt16: return Reader<Whole<std::int16_t>>(text, name, type, expected).read();
+    case DataType::kInt32: return Reader<Whole<std::int32_t>>(text, name, type, expected).read();
+    case DataType::kInt64: return Reader<Whole<std::int64_t>>(text, name, type, expected).read();
+    case DataType::kUint8: return Reader<Whole<std::uint8_t>>(text, name, type, expected).read();
+    case DataType::kUint16: return Reader<Whole<std::uint16_t>>(text, name, type, expected).read();
+    case DataType::kUint32: return Reader<Whole<std::uint32_t>>(text, name, type, expected).read();
+    case DataType::kUint64: return Reader<Whole<std::uint64_t>>(text, name, type, expected).read();
+    case DataType::kBool: return Reader<Truth>(text, name, type, expected).read();
+    case DataType::kBytes: break;
+  }
+  return base::fail(base::Code::kInternal, "strings are read elsewhere");
+}
+
+}  // namespace saccade::protocol
