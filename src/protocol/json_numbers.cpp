@@ -17,6 +17,8 @@ namespace {
 using tensor::DataType;
 
 constexpr int kExactDigits = 15;  // so many decimal digits fit a double exactly
+constexpr double kPowersOfTen[kExactDigits + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
 bool digit(char c) { return c >= '0' && c <= '9'; }
 bool blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
@@ -57,22 +59,47 @@ struct Real {
   using Element = T;
   static constexpr std::string_view kWanted = "a number";
   static Outcome read(const char*& at, const char* end, Element& element) {
-    // The usual case: a short whole number.
+    // The usual cases: few digits, maybe a point, no exponent. Up to fifteen digits and their power of ten are exact
+    // in a double, so that one division rounds once (Clinger 1990).
     const char* p = at;
     const bool negative = *p == '-';
     if (negative) ++p;
-    const char* first = p;
+    const char* const first = p;
     std::uint64_t value = 0;
     while (p < end && digit(*p)) value = value * 10 + static_cast<std::uint64_t>(*p++ - '0');
-    const auto digits = p - first;
-    const bool more = p < end && (*p == '.' || *p == 'e' || *p == 'E');
-    if (digits > 0 && digits <= kExactDigits && !more && (digits == 1 || *first != '0')) {
-      const double number = static_cast<double>(value);
+    const auto before_point = p - first;
+    std::ptrdiff_t after_point = 0;
+    if (p < end && *p == '.') {
+      const char* const fraction = ++p;
+      while (p < end && digit(*p)) value = value * 10 + static_cast<std::uint64_t>(*p++ - '0');
+      after_point = p - fraction;
+      if (after_point == 0) return Outcome::kNotThis;
+    }
+    const bool exponent = p < end && (*p == 'e' || *p == 'E');
+    if (before_point > 0 && before_point + after_point <= kExactDigits && !exponent &&
+        (before_point == 1 || *first != '0')) {
+      const double number = static_cast<double>(value) / kPowersOfTen[after_point];
       element = static_cast<T>(negative ? -number : number);
       at = p;
       return Outcome::kRead;
     }
     return read_any(at, end, element);
+  }
+  // One to three digits and nothing else, which is what pixels are. The bytes must end with something that is no digit.
+  static bool read_short(const char*& at, Element& element) {
+    const auto digit_at = [](const char* p) { return static_cast<unsigned>(static_cast<unsigned char>(*p)) - '0'; };
+    const char* p = at;
+    unsigned value = digit_at(p);
+    if (value > 9) return false;
+    ++p;
+    for (int i = 0; i < 2 && digit_at(p) <= 9; ++i, ++p) {
+      if (value == 0) return false;  // a leading zero
+      value = value * 10 + digit_at(p);
+    }
+    if (digit_at(p) <= 9 || *p == '.' || *p == 'e' || *p == 'E') return false;
+    element = static_cast<T>(value);
+    at = p;
+    return true;
   }
   static Outcome read_any(const char*& at, const char* end, Element& element) {
     const char* p = at;
@@ -161,7 +188,11 @@ class Reader {
   }
 
   base::Result<tensor::Tensor> read() {
+    while (end_ > at_ && blank(end_[-1])) --end_;
     skip_blanks();
+    if (at_ < end_ && *at_ == '[' && end_[-1] != ']') {
+      return std::unexpected(nesting_.not_json("the list does not end", 0).error());
+    }
     if (base::Status status = value(0); !status) return std::unexpected(status.error());
     skip_blanks();
     if (at_ != end_) return std::unexpected(nesting_.not_json("something follows the value", 0).error());
@@ -184,19 +215,45 @@ class Reader {
       ++at_;
       return nesting_.end_list(depth, 0);
     }
+    if constexpr (requires(const char* p, Element e) { Kind::read_short(p, e); }) {
+      if (nesting_.holds_values(depth)) count = short_values();
+    }
     for (;;) {
+      if (count > 0) {
+        // The item before was read; a comma or the end follows it.
+        const char next = at_ < end_ ? *at_ : '\0';
+        if (next != ',' && next != ']') return nesting_.not_json("a list needs a comma or an end here", depth + 1);
+        ++at_;
+        if (next == ']') return nesting_.end_list(depth, count);
+        skip_blanks();
+      }
       nesting_.item(depth, count);
       // Where all items are known to be values, a list among them is caught as "not a number".
       const bool plain = nesting_.holds_values(depth) && at_ < end_ && *at_ != '[';
       if (base::Status status = plain ? element(depth + 1) : value(depth + 1); !status) return status;
       ++count;
       skip_blanks();
-      const char next = at_ < end_ ? *at_ : '\0';
-      if (next != ',' && next != ']') return nesting_.not_json("a list needs a comma or an end here", depth + 1);
-      ++at_;
-      if (next == ']') return nesting_.end_list(depth, count);
-      skip_blanks();
     }
+  }
+
+  // As many short numbers as there are at the front of a list of values, up to its end or to anything unusual. Needs no
+  // look at the end of the text: the text of a list ends with a bracket.
+  std::int64_t short_values() {
+    const char* p = at_;
+    const std::size_t before = count_;
+    for (;;) {
+      Element element{};
+      const char* after = p;
+      if (!Kind::read_short(after, element)) break;
+      while (blank(*after)) ++after;
+      if (*after != ',' && *after != ']') break;
+      push(element);
+      at_ = after;
+      if (*after == ']') break;
+      p = after + 1;
+      while (blank(*p)) ++p;
+    }
+    return static_cast<std::int64_t>(count_ - before);
   }
 
   base::Status element(std::size_t depth) {
