@@ -1,5 +1,5 @@
-// `saccade bench`: the trade between batch and real time, measured: for each batch size how long a run takes, how
-// many predictions a core makes in a second, and what a million of them cost.
+// `saccade bench`: the trade between batch and real time, measured: for each batch size how long a run takes,
+// how many predictions a core makes in a second, and what a million of them cost.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -45,8 +45,8 @@ std::vector<tensor::Tensor> inputs_for(const engine::Session& session, const mod
   return inputs;
 }
 
-base::Result<Row> measure(engine::Session& session, const model::CompletedModel& completed, std::int64_t batch,
-                          const BenchOptions& options) {
+base::Result<Row> measure(engine::Session& session, const model::CompletedModel& completed,
+                          std::int64_t batch, const BenchOptions& options) {
   const std::vector<tensor::Tensor> inputs = inputs_for(session, completed, batch);
   std::vector<tensor::TensorView> views;
   for (const auto& input : inputs) views.push_back(input.view());
@@ -55,7 +55,8 @@ base::Result<Row> measure(engine::Session& session, const model::CompletedModel&
   }
   std::vector<base::Duration> times;
   const auto start = base::now();
-  const auto end = start + std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.seconds));
+  const auto end =
+      start + std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.seconds));
   while (times.size() < 5 || base::now() < end) {
     const auto before = base::now();
     if (auto run = session.run(views); !run) return std::unexpected(run.error());
@@ -72,25 +73,28 @@ base::Result<Row> measure(engine::Session& session, const model::CompletedModel&
 
 void print_table(const std::string& name, const BenchOptions& options, const std::vector<Row>& rows,
                  std::int64_t best_throughput) {
-  std::printf("%s, %d thread%s, a core at %g an hour\n\n", name.c_str(), options.threads, options.threads == 1 ? "" : "s",
-              options.price_per_core_hour);
-  std::printf("%6s  %12s  %12s  %14s  %16s\n", "batch", "p50 ms", "p99 ms", "predictions/s", "cost per million");
+  std::printf("%s, %d thread%s, a core at %g an hour\n\n", name.c_str(), options.threads,
+              options.threads == 1 ? "" : "s", options.price_per_core_hour);
+  std::printf("%6s  %12s  %12s  %14s  %16s\n", "batch", "p50 ms", "p99 ms", "predictions/s",
+              "cost per million");
   for (const Row& row : rows) {
-    std::printf("%6lld  %12.4f  %12.4f  %14.0f  %16.6f\n", static_cast<long long>(row.batch), row.p50_ms, row.p99_ms,
-                row.per_second, row.cost_per_million);
+    std::printf("%6lld  %12.4f  %12.4f  %14.0f  %16.6f\n", static_cast<long long>(row.batch), row.p50_ms,
+                row.p99_ms, row.per_second, row.cost_per_million);
   }
-  std::printf("\nbest for latency: batch 1; best for throughput: batch %lld\n", static_cast<long long>(best_throughput));
+  std::printf("\nbest for latency: batch 1; best for throughput: batch %lld\n",
+              static_cast<long long>(best_throughput));
 }
 
 void print_json(const std::string& name, const BenchOptions& options, const std::vector<Row>& rows,
                 std::int64_t best_throughput) {
-  std::printf("{\"model\":\"%s\",\"threads\":%d,\"price_per_core_hour\":%g,\"batches\":[", name.c_str(), options.threads,
-              options.price_per_core_hour);
+  std::printf("{\"model\":\"%s\",\"threads\":%d,\"price_per_core_hour\":%g,\"batches\":[", name.c_str(),
+              options.threads, options.price_per_core_hour);
   for (const Row& row : rows) {
-    std::printf("%s{\"batch\":%lld,\"p50_ms\":%.6f,\"p99_ms\":%.6f,\"predictions_per_second\":%.1f,"
-                "\"cost_per_million\":%.8f}",
-                &row == &rows.front() ? "" : ",", static_cast<long long>(row.batch), row.p50_ms, row.p99_ms,
-                row.per_second, row.cost_per_million);
+    std::printf(
+        "%s{\"batch\":%lld,\"p50_ms\":%.6f,\"p99_ms\":%.6f,\"predictions_per_second\":%.1f,"
+        "\"cost_per_million\":%.8f}",
+        &row == &rows.front() ? "" : ",", static_cast<long long>(row.batch), row.p50_ms, row.p99_ms,
+        row.per_second, row.cost_per_million);
   }
   std::printf("],\"best_batch_for_latency\":1,\"best_batch_for_throughput\":%lld}\n",
               static_cast<long long>(best_throughput));
@@ -109,8 +113,9 @@ int bench(const BenchOptions& options) {
   if (!found) return fail(found.error());
   if (found->models.size() != 1) {
     if (!found->problems.empty()) return fail(found->problems.front());
-    return fail({base::Code::kInvalidArgument, options.model + " holds " + std::to_string(found->models.size()) +
-                                                   " models; name one of them: its .onnx file or its directory"});
+    return fail(
+        {base::Code::kInvalidArgument, options.model + " holds " + std::to_string(found->models.size()) +
+                                           " models; name one of them: its .onnx file or its directory"});
   }
   auto engine = engine::onnxruntime::make_engine();
   if (!engine) return fail(engine.error());
@@ -119,7 +124,8 @@ int bench(const BenchOptions& options) {
   const auto completed = model::complete(found->models.front(), **session, (*engine)->name() + "_onnx", {});
   if (!completed) return fail(completed.error());
   if (!completed->probed.ran) {
-    return fail({base::Code::kInvalidArgument, "made-up inputs don't fit the model: " + completed->probed.failure});
+    return fail(
+        {base::Code::kInvalidArgument, "made-up inputs don't fit the model: " + completed->probed.failure});
   }
 
   std::vector<Row> rows;

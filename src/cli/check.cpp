@@ -11,8 +11,8 @@ namespace {
 
 void print_ports(const char* kind, const std::vector<request::TensorSpec>& ports) {
   for (const auto& port : ports) {
-    std::printf("  %s \"%s\" %s %s", kind, port.name.c_str(), std::string(tensor::data_type_name(port.type)).c_str(),
-                port.shape.text().c_str());
+    std::printf("  %s \"%s\" %s %s", kind, port.name.c_str(),
+                std::string(tensor::data_type_name(port.type)).c_str(), port.shape.text().c_str());
     if (!port.labels.empty()) std::printf(", %zu labels", port.labels.size());
     std::printf("\n");
   }
@@ -31,7 +31,8 @@ bool check_model(const model::ModelSource& source, engine::Engine& engine) {
     return false;
   }
   const request::ModelSignature& signature = *completed->signature;
-  std::printf("OK %s version %s (%s)\n", signature.name.c_str(), signature.version.c_str(), source.file.c_str());
+  std::printf("OK %s version %s (%s)\n", signature.name.c_str(), signature.version.c_str(),
+              source.file.c_str());
   print_ports("input ", signature.inputs);
   print_ports("output", signature.outputs);
   if (signature.batches()) {
@@ -39,9 +40,11 @@ bool check_model(const model::ModelSource& source, engine::Engine& engine) {
   } else {
     std::printf("  does not batch: each request runs alone\n");
   }
-  std::printf("  answers as %s\n", signature.classifies() ? "a classifier: prediction, class, confidence" : "its outputs by name");
+  std::printf("  answers as %s\n",
+              signature.classifies() ? "a classifier: prediction, class, confidence" : "its outputs by name");
   if (completed->probed.ran) {
-    std::printf("  one item takes %.3f ms on one thread\n", static_cast<double>(completed->probed.run_time.count()) / 1e6);
+    std::printf("  one item takes %.3f ms on one thread\n",
+                static_cast<double>(completed->probed.run_time.count()) / 1e6);
   }
   for (const std::string& warning : completed->warnings) std::printf("warning: %s\n", warning.c_str());
   return true;

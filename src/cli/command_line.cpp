@@ -1,8 +1,9 @@
 #include "cli/command_line.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/nearest.h"
@@ -14,7 +15,8 @@ namespace {
 // "--max-queue" → "SACCADE_MAX_QUEUE"
 std::string environment_name(const std::string& flag) {
   std::string name = "SACCADE_";
-  for (const char c : flag.substr(2)) name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (const char c : flag.substr(2))
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return name;
 }
 
@@ -33,7 +35,8 @@ void define_serve(CLI::App& app, ServeOptions& options) {
       "  saccade serve model.onnx\n"
       "  saccade serve churn=model.onnx --port 9000 --log none\n"
       "  saccade serve repository/ --default-model digits\n\n"
-      "Every flag can also be set by the environment (--max-queue as SACCADE_MAX_QUEUE) and in the file that --config\n"
+      "Every flag can also be set by the environment (--max-queue as SACCADE_MAX_QUEUE) and in the file that "
+      "--config\n"
       "names (max-queue=100). The command line wins over the environment, the environment over the file.");
   app.set_config("--config", "", "a file of settings, one `flag=value` a line")->envname("SACCADE_CONFIG");
   app.add_option("models", options.models, "MODEL.onnx, NAME=MODEL.onnx, or a repository's directory")
@@ -41,19 +44,23 @@ void define_serve(CLI::App& app, ServeOptions& options) {
       ->envname("SACCADE_MODELS");
   add(app, "--host", options.host, "the address to listen on");
   add(app, "--port", options.port, "the port for HTTP and WebSocket; 0 takes a free one");
-  add(app, "--default-model", options.default_model, "the model that answers where none is named; otherwise the first");
+  add(app, "--default-model", options.default_model,
+      "the model that answers where none is named; otherwise the first");
   add(app, "--loops", options.loops, "event loops; 0: one per usable processor")->check(CLI::Range(0, 256));
   add(app, "--log-level", options.log_level, "the server's own log")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
 
   const std::string log_group = "Prediction log";
-  add(app, "--log", options.log, "sqlite:FILE (relative), sqlite:///FILE (absolute), or none")->group(log_group);
+  add(app, "--log", options.log, "sqlite:FILE (relative), sqlite:///FILE (absolute), or none")
+      ->group(log_group);
   add(app, "--log-mode", options.log_mode,
-      "drop: a full queue loses rows, counted; block: answers wait for a place in the queue; durable: answers wait "
+      "drop: a full queue loses rows, counted; block: answers wait for a place in the queue; durable: "
+      "answers wait "
       "until their row is stored")
       ->check(CLI::IsMember({"drop", "block", "durable"}))
       ->group(log_group);
-  add_switch(app, "--log-inputs", options.log_inputs, "keep the inputs of JSON requests too")->group(log_group);
+  add_switch(app, "--log-inputs", options.log_inputs, "keep the inputs of JSON requests too")
+      ->group(log_group);
   add(app, "--log-queue", options.log_queue, "rows that may wait to be stored")
       ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
       ->group(log_group);
@@ -95,7 +102,8 @@ void define_serve(CLI::App& app, ServeOptions& options) {
   seconds("--header-timeout-s", options.header_timeout_s, "for a request's headers to arrive");
   seconds("--body-timeout-s", options.body_timeout_s, "for a request's body to arrive");
   seconds("--write-timeout-s", options.write_timeout_s, "for a client that does not read its answer");
-  seconds("--websocket-ping-s", options.websocket_ping_s, "silence before a WebSocket is pinged, and again before it is closed");
+  seconds("--websocket-ping-s", options.websocket_ping_s,
+          "silence before a WebSocket is pinged, and again before it is closed");
   add(app, "--websocket-in-flight", options.websocket_in_flight, "unanswered messages of one WebSocket")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}))
       ->group(limit_group);
@@ -103,7 +111,8 @@ void define_serve(CLI::App& app, ServeOptions& options) {
 }
 
 void define_check(CLI::App& app, CheckOptions& options) {
-  app.add_option("models", options.models, "MODEL.onnx, NAME=MODEL.onnx, or a repository's directory")->required();
+  app.add_option("models", options.models, "MODEL.onnx, NAME=MODEL.onnx, or a repository's directory")
+      ->required();
 }
 
 void define_bench(CLI::App& app, BenchOptions& options) {
@@ -133,8 +142,8 @@ int report(CLI::App& app, const CLI::ParseError& error) {
   if (error.get_name() == "ExtrasError" || error.get_name() == "RequiredError") {
     for (const std::string& word : app.remaining(true)) {
       const bool flag = word.starts_with("-");
-      const std::string meant =
-          flag ? nearest(word.substr(0, word.find('=')), flags_of(*used)) : nearest(word, {"serve", "check", "bench"});
+      const std::string meant = flag ? nearest(word.substr(0, word.find('=')), flags_of(*used))
+                                     : nearest(word, {"serve", "check", "bench"});
       if (!meant.empty()) std::fprintf(stderr, "saccade: did you mean %s?\n", meant.c_str());
     }
   }

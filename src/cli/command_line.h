@@ -1,5 +1,5 @@
-// The command line: `saccade serve`, `check`, `bench`. Every flag is also an environment variable (SACCADE_PORT) and
-// a key of the configuration file (--config).
+// The command line: `saccade serve`, `check`, `bench`. Every flag is also an environment variable
+// (SACCADE_PORT) and a key of the configuration file (--config).
 #pragma once
 
 namespace saccade::cli {

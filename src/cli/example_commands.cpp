@@ -46,7 +46,8 @@ std::vector<std::string> example_commands(const std::string& place, serve::Servi
     if (commands.size() == 2) break;
   }
   commands.push_back("curl http://" + place + "/models");
-  if (commands.size() < 3 && service.logs()) commands.push_back("curl 'http://" + place + "/predictions?limit=3'");
+  if (commands.size() < 3 && service.logs())
+    commands.push_back("curl 'http://" + place + "/predictions?limit=3'");
   if (commands.size() < 3) commands.push_back("curl http://" + place + "/metrics");
   return commands;
 }

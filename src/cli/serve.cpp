@@ -1,9 +1,8 @@
-#include <sys/resource.h>
-
 #include <csignal>
 #include <cstdio>
 #include <future>
 #include <memory>
+#include <sys/resource.h>
 #include <thread>
 
 #include "cli/commands.h"
@@ -82,8 +81,9 @@ bool signal_pending(const sigset_t& signals) {
   return sigtimedwait(&signals, nullptr, &at_once) > 0;
 }
 
-base::Status load_models(const ServeOptions& options, const model::FoundModels& found, serve::Service& service,
-                         engine::Engine& engine, std::size_t loops, const sigset_t& signals) {
+base::Status load_models(const ServeOptions& options, const model::FoundModels& found,
+                         serve::Service& service, engine::Engine& engine, std::size_t loops,
+                         const sigset_t& signals) {
   model::LoadOptions load;
   load.batching.max_batch_size = options.max_batch_size;
   load.batching.max_queue_delay = std::chrono::microseconds(options.max_queue_delay_us);
@@ -97,15 +97,17 @@ base::Status load_models(const ServeOptions& options, const model::FoundModels& 
     if (!model) return std::unexpected(model.error());
     for (const std::string& warning : (*model)->warnings()) observe::log_warning("{}", warning);
     const request::ModelSignature& signature = *(*model)->signature();
-    observe::log_info("model {} version {}: {}, {}, one item takes {:.3f} ms, runs {}", signature.name,
-                      signature.version, signature.classifies() ? "a classifier" : "answers with its outputs",
-                      signature.batches() ? "batches up to " + std::to_string(signature.max_batch_size) : "no batching",
-                      static_cast<double>((*model)->run_time().count()) / 1e6, (*model)->describe_schedule());
+    observe::log_info(
+        "model {} version {}: {}, {}, one item takes {:.3f} ms, runs {}", signature.name, signature.version,
+        signature.classifies() ? "a classifier" : "answers with its outputs",
+        signature.batches() ? "batches up to " + std::to_string(signature.max_batch_size) : "no batching",
+        static_cast<double>((*model)->run_time().count()) / 1e6, (*model)->describe_schedule());
     service.catalog().add(*std::move(model));
   }
   const auto models = service.catalog().all();
   if (models.empty()) return base::invalid_argument("no model can be served");
-  const std::string wanted = options.default_model.empty() ? found.models.front().name : options.default_model;
+  const std::string wanted =
+      options.default_model.empty() ? found.models.front().name : options.default_model;
   if (const auto default_model = service.catalog().find(wanted, ""); !default_model) {
     return base::invalid_argument("--default-model: " + default_model.error().message);
   }
@@ -115,13 +117,14 @@ base::Status load_models(const ServeOptions& options, const model::FoundModels& 
 
 // What a newcomer pastes next. On stdout, so that it is there whatever the log's level.
 void greet(const ServeOptions& options, std::uint16_t port, serve::Service& service) {
-  const std::string place = (options.host == "0.0.0.0" || options.host == "::" ? "localhost" : options.host) + ":" +
-                            std::to_string(port);
+  const std::string place = (options.host == "0.0.0.0" || options.host == "::" ? "localhost" : options.host) +
+                            ":" + std::to_string(port);
   std::printf("\nSaccade %s serves on http://%s\n", kVersion, place.c_str());
   const std::string default_model = service.catalog().default_model();
   for (const auto& model : service.catalog().all()) {
     const auto& signature = *model->signature();
-    std::printf("  /predict/%s%s\n", signature.name.c_str(), signature.name == default_model ? "   (the default model)" : "");
+    std::printf("  /predict/%s%s\n", signature.name.c_str(),
+                signature.name == default_model ? "   (the default model)" : "");
   }
   std::printf("\nTry:\n");
   for (const std::string& command : example_commands(place, service)) std::printf("  %s\n", command.c_str());
@@ -138,8 +141,10 @@ void wait_for_loops(runtime::LoopGroup& loops) {
   }
 }
 
-// Not ready → no new connections → everything accepted is answered → WebSockets closed with 1001 → log stored.
-void shut_down(const ServeOptions& options, runtime::LoopGroup& loops, net::Server& server, serve::Service& service) {
+// Not ready → no new connections → everything accepted is answered → WebSockets closed with 1001 → log
+// stored.
+void shut_down(const ServeOptions& options, runtime::LoopGroup& loops, net::Server& server,
+               serve::Service& service) {
   service.set_ready(false);
   server.stop_accepting();
   server.drain();
@@ -197,7 +202,8 @@ int serve(const ServeOptions& options) {
     greet(options, *port, service);
     int signal = 0;
     sigwait(&signals, &signal);
-    observe::log_info("{}: ending; accepted requests are still answered", signal == SIGINT ? "SIGINT" : "SIGTERM");
+    observe::log_info("{}: ending; accepted requests are still answered",
+                      signal == SIGINT ? "SIGINT" : "SIGTERM");
   }
   shut_down(options, loops, server, service);
   if (!loaded) return loaded.error().code == base::Code::kCancelled ? 0 : fail(loaded.error());

@@ -1,4 +1,5 @@
-// What runs a model. An Engine opens model files; each Session is one loaded copy that one thread at a time runs.
+// What runs a model. An Engine opens model files; each Session is one loaded copy that one thread at a time
+// runs.
 //
 // Only the rooms below this one (engine/onnxruntime, …) see an inference library.
 #pragma once
@@ -26,7 +27,7 @@ struct ModelFacts {
 };
 
 struct RunOutputs final : request::OutputOwner {
-  std::vector<tensor::TensorView> views;       // in the order of ModelFacts::outputs
+  std::vector<tensor::TensorView> views;        // in the order of ModelFacts::outputs
   std::vector<std::vector<std::string>> texts;  // behind the views of BYTES outputs
   std::shared_ptr<void> memory;                 // behind all others: the library's own
 };
@@ -35,8 +36,9 @@ class Session {
  public:
   virtual ~Session() = default;
   virtual const ModelFacts& facts() const = 0;
-  // Inputs in the order of facts().inputs, their types and shapes already checked. Not safe from two threads at
-  // once. Errors: kInvalidArgument where the model refuses the values or shapes, kInternal where it failed.
+  // Inputs in the order of facts().inputs, their types and shapes already checked. Not safe from two threads
+  // at once. Errors: kInvalidArgument where the model refuses the values or shapes, kInternal where it
+  // failed.
   virtual base::Result<std::shared_ptr<RunOutputs>> run(std::span<const tensor::TensorView> inputs) = 0;
 };
 
@@ -47,8 +49,8 @@ struct SessionOptions {
 class Engine {
  public:
   virtual ~Engine() = default;
-  virtual std::string name() const = 0;      // "onnxruntime"
-  virtual std::string version() const = 0;   // "1.32.0"
+  virtual std::string name() const = 0;     // "onnxruntime"
+  virtual std::string version() const = 0;  // "1.32.0"
   virtual base::Result<std::unique_ptr<Session>> open(const std::filesystem::path& model,
                                                       const SessionOptions& options) = 0;
 };

@@ -6,17 +6,28 @@ namespace saccade::http {
 
 int status_of(base::Code code) {
   switch (code) {
-    case base::Code::kInvalidArgument: return 400;
-    case base::Code::kUnauthenticated: return 401;
-    case base::Code::kPermissionDenied: return 403;
-    case base::Code::kNotFound: return 404;
-    case base::Code::kMethodNotAllowed: return 405;
-    case base::Code::kTooLarge: return 413;
-    case base::Code::kRateLimited: return 429;
-    case base::Code::kUnavailable: return 503;
-    case base::Code::kDeadlineExceeded: return 504;
-    case base::Code::kCancelled: return 499;
-    case base::Code::kInternal: return 500;
+    case base::Code::kInvalidArgument:
+      return 400;
+    case base::Code::kUnauthenticated:
+      return 401;
+    case base::Code::kPermissionDenied:
+      return 403;
+    case base::Code::kNotFound:
+      return 404;
+    case base::Code::kMethodNotAllowed:
+      return 405;
+    case base::Code::kTooLarge:
+      return 413;
+    case base::Code::kRateLimited:
+      return 429;
+    case base::Code::kUnavailable:
+      return 503;
+    case base::Code::kDeadlineExceeded:
+      return 504;
+    case base::Code::kCancelled:
+      return 499;
+    case base::Code::kInternal:
+      return 500;
   }
   return 500;
 }

@@ -29,7 +29,8 @@ class Call {
   }
   void respond_json(std::string body) const { respond({.body = std::move(body), .headers = {}}); }
   void fail(const base::Error& error) const { respond(error_response(error)); }
-  void accept_websocket(const net::HttpRequest& request, std::unique_ptr<net::WebSocketSession> session) const {
+  void accept_websocket(const net::HttpRequest& request,
+                        std::unique_ptr<net::WebSocketSession> session) const {
     metrics_->count(101, base::now() - arrived_);
     exchange_->accept_websocket(request, std::move(session));
   }

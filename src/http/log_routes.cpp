@@ -23,14 +23,14 @@ void append_row(std::string& out, const record::StoredPrediction& row) {
 void find(serve::Service& service, const Call& call, std::string_view text) {
   const auto id = base::Uuid::parse(text);
   if (!id) {
-    return call.fail({base::Code::kInvalidArgument,
-                      "\"" + std::string(text.substr(0, 100)) + "\" is no request_id, which looks like 01936f0e-…"});
+    return call.fail({base::Code::kInvalidArgument, "\"" + std::string(text.substr(0, 100)) +
+                                                        "\" is no request_id, which looks like 01936f0e-…"});
   }
   service.find_prediction(*id, call.loop(), [call, text = id->text()](auto found) {
     if (!found) return call.fail(found.error());
     if (!*found) {
-      return call.fail({base::Code::kNotFound,
-                        "there is no prediction " + text + " in the log (it may not be there yet, or not any more)"});
+      return call.fail({base::Code::kNotFound, "there is no prediction " + text +
+                                                   " in the log (it may not be there yet, or not any more)"});
     }
     std::string body;
     append_row(body, **found);

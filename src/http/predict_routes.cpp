@@ -6,13 +6,16 @@ namespace {
 
 using ModelResult = base::Result<serve::Service::ModelPointer>;
 
-ModelResult find_model(serve::Service& service, const net::HttpRequest& request, const PathParameters& parameters) {
+ModelResult find_model(serve::Service& service, const net::HttpRequest& request,
+                       const PathParameters& parameters) {
   std::string version;
   if (!request.query.empty()) version = query_value(request.query, "version").value_or("");
   return service.catalog().find(parameters[0], version);
 }
 
-bool is_raw(std::string_view content_type) { return content_type.starts_with("application/octet-stream"); }
+bool is_raw(std::string_view content_type) {
+  return content_type.starts_with("application/octet-stream");
+}
 
 bool is_json(std::string_view content_type) {
   // Without a type, or with the one that curl's -d puts there by itself, the body is taken for JSON.
@@ -28,14 +31,15 @@ class PredictRoute {
   void operator()(const Call& call, const net::HttpRequest& request, const PathParameters& parameters) const {
     const ModelResult model = find_model(service_, request, parameters);
     if (!model) return call.fail(model.error());
-    PredictCall predict{.payload = request.body, .loop = &call.loop(), .gone = call.gone(), .arrived = call.arrived()};
+    PredictCall predict{
+        .payload = request.body, .loop = &call.loop(), .gone = call.gone(), .arrived = call.arrived()};
     const std::string_view content_type = request.header("content-type");
     predict.binary = is_raw(content_type);
     if (!predict.binary && !is_json(content_type)) {
-      net::HttpResponse response = error_response({base::Code::kInvalidArgument,
-                                                   "Content-Type is \"" + std::string(content_type.substr(0, 100)) +
-                                                       "\"; send application/json, or application/octet-stream for "
-                                                       "raw tensors"});
+      net::HttpResponse response = error_response(
+          {base::Code::kInvalidArgument, "Content-Type is \"" + std::string(content_type.substr(0, 100)) +
+                                             "\"; send application/json, or application/octet-stream for "
+                                             "raw tensors"});
       response.status = 415;
       return call.respond(std::move(response));
     }
@@ -68,8 +72,10 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
   const PredictRoute predict_async(service, predictor, true);
   router.add("POST", "/predict", "Predict with the default model.", predict);
   router.add("POST", "/predict/{model}", "Predict with a model.", predict);
-  router.add("POST", "/predict-async", "Predict with the default model; never waits for the log.", predict_async);
-  router.add("POST", "/predict-async/{model}", "Predict with a model; never waits for the log.", predict_async);
+  router.add("POST", "/predict-async", "Predict with the default model; never waits for the log.",
+             predict_async);
+  router.add("POST", "/predict-async/{model}", "Predict with a model; never waits for the log.",
+             predict_async);
 
   const auto websocket = [&service, &predictor](const Call& call, const net::HttpRequest& request,
                                                 const PathParameters& parameters) {
@@ -81,13 +87,13 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
     if (response != "json" && response != "binary") {
       return call.fail({base::Code::kInvalidArgument, "query parameter \"response\" takes json or binary"});
     }
-    call.accept_websocket(request,
-                          std::make_unique<PredictSession>(
-                              service, predictor,
-                              PredictSession::Options{.model = (*model)->signature()->name,
-                                                      .version = query_value(request.query, "version").value_or(""),
-                                                      .probabilities = *probabilities,
-                                                      .binary_answers = response == "binary"}));
+    call.accept_websocket(
+        request, std::make_unique<PredictSession>(
+                     service, predictor,
+                     PredictSession::Options{.model = (*model)->signature()->name,
+                                             .version = query_value(request.query, "version").value_or(""),
+                                             .probabilities = *probabilities,
+                                             .binary_answers = response == "binary"}));
   };
   router.add("GET", "/ws/predict", "Predictions over WebSocket by the default model.", websocket);
   router.add("GET", "/ws/predict/{model}", "Predictions over WebSocket by a model.", websocket);

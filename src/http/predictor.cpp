@@ -26,9 +26,12 @@ record::Wait Predictor::wait_for(const std::optional<record::Wait>& asked) const
   if (!service_.logs()) return record::Wait::kNothing;
   if (asked) return *asked;
   switch (service_.log_mode()) {
-    case serve::LogMode::kDrop: return record::Wait::kNothing;
-    case serve::LogMode::kBlock: return record::Wait::kAccepted;
-    case serve::LogMode::kDurable: return record::Wait::kStored;
+    case serve::LogMode::kDrop:
+      return record::Wait::kNothing;
+    case serve::LogMode::kBlock:
+      return record::Wait::kAccepted;
+    case serve::LogMode::kDurable:
+      return record::Wait::kStored;
   }
   return record::Wait::kNothing;
 }
@@ -60,10 +63,11 @@ void Predictor::predict(const serve::Service::ModelPointer& model, const Predict
                                     .batch = decoded->batch,
                                     .caller_gone = call.gone,
                                     .arrived = call.arrived};
-  service_.infer(model, std::move(request), *call.loop,
-                 [this, context = std::move(context)](base::Result<request::InferenceResponse> response) mutable {
-                   finish(std::move(context), std::move(response));
-                 });
+  service_.infer(
+      model, std::move(request), *call.loop,
+      [this, context = std::move(context)](base::Result<request::InferenceResponse> response) mutable {
+        finish(std::move(context), std::move(response));
+      });
 }
 
 void Predictor::finish(Context context, base::Result<request::InferenceResponse> response) {
@@ -81,8 +85,9 @@ void Predictor::finish(Context context, base::Result<request::InferenceResponse>
       payload.append(reinterpret_cast<const char*>(output.data), output.byte_size());
     }
   } else {
-    payload = protocol::wrap_result(result, *context.model,
-                                    {.request_id = context.id, .unix_micros = now, .client_id = context.client_id});
+    payload =
+        protocol::wrap_result(result, *context.model,
+                              {.request_id = context.id, .unix_micros = now, .client_id = context.client_id});
   }
   if (!service_.logs()) return context.answer(std::move(payload));
 
@@ -99,15 +104,15 @@ void Predictor::finish(Context context, base::Result<request::InferenceResponse>
     context.answer(std::move(payload));
     return service_.record(std::move(row), context.wait, *context.loop, nullptr);
   }
-  service_.record(std::move(row), context.wait, *context.loop,
-                  [answer = std::move(context.answer), payload = std::move(payload),
-                   client_id = row_client_id](base::Status stored) mutable {
-                    if (stored) return answer(std::move(payload));
-                    answer(std::unexpected(
-                        PredictFailure{{base::Code::kUnavailable,
-                                        "the prediction could not be logged: " + stored.error().message},
-                                       std::move(client_id)}));
-                  });
+  service_.record(
+      std::move(row), context.wait, *context.loop,
+      [answer = std::move(context.answer), payload = std::move(payload),
+       client_id = row_client_id](base::Status stored) mutable {
+        if (stored) return answer(std::move(payload));
+        answer(std::unexpected(PredictFailure{
+            {base::Code::kUnavailable, "the prediction could not be logged: " + stored.error().message},
+            std::move(client_id)}));
+      });
 }
 
 }  // namespace saccade::http

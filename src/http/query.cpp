@@ -19,7 +19,8 @@ std::string decode(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+') {
       out += ' ';
-    } else if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+    } else if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+               hex_digit(text[i + 2]) >= 0) {
       out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
       i += 2;
     } else {
@@ -29,7 +30,8 @@ std::string decode(std::string_view text) {
   return out;
 }
 
-std::unexpected<base::Error> wrong(std::string_view name, const std::string& value, const std::string& right) {
+std::unexpected<base::Error> wrong(std::string_view name, const std::string& value,
+                                   const std::string& right) {
   return base::invalid_argument("query parameter \"" + std::string(name) + "\" is \"" + value.substr(0, 100) +
                                 "\"; it takes " + right);
 }
@@ -44,7 +46,8 @@ std::optional<T> parse(std::string_view text) {
 
 // "2026-11-24T05:23:45[.678](Z|±hh:mm)"
 std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':') return std::nullopt;
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':')
+    return std::nullopt;
   const auto year = parse<int>(text.substr(0, 4));
   const auto month = parse<unsigned>(text.substr(5, 2));
   const auto day = parse<unsigned>(text.substr(8, 2));
@@ -52,7 +55,8 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
   const auto minute = parse<int>(text.substr(14, 2));
   const auto second = parse<int>(text.substr(17, 2));
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month), std::chrono::day(*day)};
+  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month),
+                                         std::chrono::day(*day)};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
   text.remove_prefix(19);
   double fraction = 0;
@@ -64,7 +68,8 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
     text.remove_prefix(end);
   }
   int offset_minutes = 0;
-  if (text.size() == 6 && (text[0] == '+' || text[0] == '-' || text[0] == ' ')) {  // a bare + in a query is a space
+  if (text.size() == 6 &&
+      (text[0] == '+' || text[0] == '-' || text[0] == ' ')) {  // a bare + in a query is a space
     const auto hours = parse<int>(text.substr(1, 2));
     const auto minutes = parse<int>(text.substr(4, 2));
     if (!hours || !minutes) return std::nullopt;

@@ -17,7 +17,8 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
 base::Result<bool> query_flag(std::string_view query, std::string_view name, bool fallback);
 base::Result<std::int64_t> query_number(std::string_view query, std::string_view name, std::int64_t fallback,
                                         std::int64_t least, std::int64_t most);
-// Seconds since 1970, with a fraction if wanted, or RFC 3339 ("2026-11-24T05:23:45Z"); in microseconds since 1970.
+// Seconds since 1970, with a fraction if wanted, or RFC 3339 ("2026-11-24T05:23:45Z"); in microseconds since
+// 1970.
 base::Result<std::int64_t> query_time(std::string_view query, std::string_view name, std::int64_t fallback);
 
 }  // namespace saccade::http

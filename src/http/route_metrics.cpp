@@ -6,10 +6,9 @@ RouteMetrics::RouteMetrics(observe::Registry& registry, std::string method, std:
     : registry_(registry),
       method_(std::move(method)),
       endpoint_(std::move(endpoint)),
-      duration_(registry.histogram("http_request_duration_seconds",
-                                   "Time from a request's last byte to its answer, by route.",
-                                   {{"method", method_}, {"endpoint", endpoint_}}, observe::latency_bounds(),
-                                   observe::kNanosecond)) {}
+      duration_(registry.histogram(
+          "http_request_duration_seconds", "Time from a request's last byte to its answer, by route.",
+          {{"method", method_}, {"endpoint", endpoint_}}, observe::latency_bounds(), observe::kNanosecond)) {}
 
 observe::Counter& RouteMetrics::requests(int status) {
   auto& known = by_status_[static_cast<std::size_t>(status) % by_status_.size()];

@@ -1,5 +1,5 @@
-// What is counted of one route: the names that dashboards of Python services know (prometheus_client's examples).
-// Safe from any thread.
+// What is counted of one route: the names that dashboards of Python services know (prometheus_client's
+// examples). Safe from any thread.
 #pragma once
 
 #include <array>

@@ -32,11 +32,14 @@ bool match(std::string_view pattern, std::string_view path, PathParameters& para
 }  // namespace
 
 Router::Router(observe::Registry& registry)
-    : registry_(registry), unmatched_(registry, "any", "unmatched"), malformed_(registry, "any", "malformed") {}
+    : registry_(registry),
+      unmatched_(registry, "any", "unmatched"),
+      malformed_(registry, "any", "malformed") {}
 
 void Router::add(std::string method, std::string path, std::string summary, RouteHandler handler) {
   auto metrics = std::make_unique<RouteMetrics>(registry_, method, path);
-  routes_.push_back({std::move(method), std::move(path), std::move(summary), std::move(handler), std::move(metrics)});
+  routes_.push_back(
+      {std::move(method), std::move(path), std::move(summary), std::move(handler), std::move(metrics)});
 }
 
 void Router::handle(const net::HttpRequest& request, std::shared_ptr<net::HttpExchange> exchange) {
@@ -54,12 +57,13 @@ void Router::handle(const net::HttpRequest& request, std::shared_ptr<net::HttpEx
   }
   const Call call(std::move(exchange), unmatched_);
   if (allowed.empty()) {
-    return call.fail({base::Code::kNotFound, "there is no route \"" + std::string(request.path.substr(0, 200)) +
-                                                 "\"; GET / lists the routes"});
+    return call.fail(
+        {base::Code::kNotFound,
+         "there is no route \"" + std::string(request.path.substr(0, 200)) + "\"; GET / lists the routes"});
   }
-  net::HttpResponse response = error_response(
-      {base::Code::kMethodNotAllowed, std::string(request.path.substr(0, 200)) + " takes " + allowed + ", not " +
-                                          std::string(request.method)});
+  net::HttpResponse response =
+      error_response({base::Code::kMethodNotAllowed, std::string(request.path.substr(0, 200)) + " takes " +
+                                                         allowed + ", not " + std::string(request.method)});
   response.headers.emplace_back("Allow", allowed);
   call.respond(std::move(response));
 }

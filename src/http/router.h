@@ -1,5 +1,5 @@
-// Which handler answers a request: one table of methods and path templates ("/predict/{model}"). The table is also
-// what the documentation of the API is made from, so that the two can't differ.
+// Which handler answers a request: one table of methods and path templates ("/predict/{model}"). The table is
+// also what the documentation of the API is made from, so that the two can't differ.
 //
 // Filled before the server starts, constant after that; matching is safe from any thread.
 #pragma once

@@ -71,7 +71,8 @@ void models(serve::Service& service, const Call& call) {
   call.respond_json(body + "]}");
 }
 
-void model(serve::Service& service, const Call& call, const net::HttpRequest& request, std::string_view name) {
+void model(serve::Service& service, const Call& call, const net::HttpRequest& request,
+           std::string_view name) {
   const auto found = service.catalog().find(name, query_value(request.query, "version").value_or(""));
   if (!found) return call.fail(found.error());
   std::string body;
@@ -100,17 +101,20 @@ void index(const Router& router, const Call& call) {
 }  // namespace
 
 void add_status_routes(Router& router, serve::Service& service) {
-  router.add("GET", "/", "The routes.", [&router](const Call& call, const net::HttpRequest&, const PathParameters&) {
-    index(router, call);
-  });
+  router.add(
+      "GET", "/", "The routes.",
+      [&router](const Call& call, const net::HttpRequest&, const PathParameters&) { index(router, call); });
   router.add("GET", "/health/live", "The process answers.",
              [](const Call& call, const net::HttpRequest&, const PathParameters&) {
                call.respond_json(R"({"status":"live"})");
              });
-  router.add("GET", "/health/ready", "All models are loaded and new requests are welcome; 503 otherwise.",
-             [&service](const Call& call, const net::HttpRequest&, const PathParameters&) { ready(service, call); });
+  router.add(
+      "GET", "/health/ready", "All models are loaded and new requests are welcome; 503 otherwise.",
+      [&service](const Call& call, const net::HttpRequest&, const PathParameters&) { ready(service, call); });
   router.add("GET", "/models", "The models that are served, with their inputs and outputs.",
-             [&service](const Call& call, const net::HttpRequest&, const PathParameters&) { models(service, call); });
+             [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
+               models(service, call);
+             });
   router.add("GET", "/models/{model}", "One model.",
              [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
                model(service, call, request, parameters[0]);

@@ -18,8 +18,8 @@ std::string error_message(const base::Error& error, const std::string& id) {
 
 }  // namespace
 
-void PredictSession::on_message(const std::shared_ptr<net::WebSocketPeer>& peer, std::uint64_t ticket, bool binary,
-                                std::string_view payload) {
+void PredictSession::on_message(const std::shared_ptr<net::WebSocketPeer>& peer, std::uint64_t ticket,
+                                bool binary, std::string_view payload) {
   const auto model = service_.catalog().find(options_.model, options_.version);
   if (!model) return peer->reply(ticket, false, error_message(model.error(), ""));
   const PredictCall call{.payload = payload,
@@ -30,12 +30,13 @@ void PredictSession::on_message(const std::shared_ptr<net::WebSocketPeer>& peer,
                          .loop = &peer->loop(),
                          .gone = peer->gone(),
                          .arrived = base::now()};
-  predictor_.predict(*model, call,
-                     [peer, ticket, binary_answer = options_.binary_answers](
-                         std::expected<std::string, PredictFailure> answer) {
-                       if (answer) return peer->reply(ticket, binary_answer, *std::move(answer));
-                       peer->reply(ticket, false, error_message(answer.error().error, answer.error().client_id));
-                     });
+  predictor_.predict(
+      *model, call,
+      [peer, ticket,
+       binary_answer = options_.binary_answers](std::expected<std::string, PredictFailure> answer) {
+        if (answer) return peer->reply(ticket, binary_answer, *std::move(answer));
+        peer->reply(ticket, false, error_message(answer.error().error, answer.error().client_id));
+      });
 }
 
 }  // namespace saccade::http

@@ -1,5 +1,5 @@
-// Predictions over one WebSocket connection: a message in, an answer or an error message out. A bad message never
-// ends the connection. Belongs to the connection's loop.
+// Predictions over one WebSocket connection: a message in, an answer or an error message out. A bad message
+// never ends the connection. Belongs to the connection's loop.
 #pragma once
 
 #include <string>

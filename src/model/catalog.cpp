@@ -59,16 +59,20 @@ void Catalog::set_default(std::string name) {
   publish(std::move(next));
 }
 
-std::string Catalog::default_model() const { return snapshot()->default_model; }
+std::string Catalog::default_model() const {
+  return snapshot()->default_model;
+}
 
 base::Result<Catalog::ModelPointer> Catalog::find(std::string_view name, std::string_view version) const {
   const auto models = snapshot();
   if (name.empty()) name = models->default_model;
   const auto found = models->models.find(name);
   if (found == models->models.end()) {
-    if (models->models.empty()) return base::fail(base::Code::kUnavailable, "the models are still being loaded");
+    if (models->models.empty())
+      return base::fail(base::Code::kUnavailable, "the models are still being loaded");
     std::string names;
-    for (const auto& [known, versions] : models->models) names += (names.empty() ? "\"" : ", \"") + known + "\"";
+    for (const auto& [known, versions] : models->models)
+      names += (names.empty() ? "\"" : ", \"") + known + "\"";
     return base::fail(base::Code::kNotFound,
                       "there is no model \"" + std::string(name.substr(0, 100)) + "\"; served are " + names);
   }
@@ -79,12 +83,14 @@ base::Result<Catalog::ModelPointer> Catalog::find(std::string_view name, std::st
     versions += (versions.empty() ? "" : ", ") + model->signature()->version;
   }
   return base::fail(base::Code::kNotFound, "model \"" + std::string(name) + "\" has no version \"" +
-                                               std::string(version.substr(0, 100)) + "\"; served are " + versions);
+                                               std::string(version.substr(0, 100)) + "\"; served are " +
+                                               versions);
 }
 
 std::vector<Catalog::ModelPointer> Catalog::all() const {
   std::vector<ModelPointer> all;
-  for (const auto& [name, versions] : snapshot()->models) all.insert(all.end(), versions.begin(), versions.end());
+  for (const auto& [name, versions] : snapshot()->models)
+    all.insert(all.end(), versions.begin(), versions.end());
   return all;
 }
 

@@ -1,5 +1,5 @@
-// The models that are served, by name and version. Safe from any thread: readers take a snapshot that never changes,
-// at the cost of one atomic load as long as nothing was swapped.
+// The models that are served, by name and version. Safe from any thread: readers take a snapshot that never
+// changes, at the cost of one atomic load as long as nothing was swapped.
 #pragma once
 
 #include <atomic>

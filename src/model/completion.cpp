@@ -1,8 +1,8 @@
 #include "model/completion.h"
 
-#include <boost/json.hpp>
-
 #include <algorithm>
+
+#include <boost/json.hpp>
 
 namespace saccade::model {
 namespace {
@@ -10,7 +10,9 @@ namespace {
 using request::TensorSpec;
 using tensor::Shape;
 
-std::string where(const ModelSource& source) { return "model \"" + source.name + "\" version " + source.version; }
+std::string where(const ModelSource& source) {
+  return "model \"" + source.name + "\" version " + source.version;
+}
 
 const PortConfig* find_port(const std::vector<PortConfig>& ports, const std::string& name) {
   const auto found = std::ranges::find(ports, name, &PortConfig::name);
@@ -33,7 +35,8 @@ class Completion {
     signature_.platform = platform;
     signature_.inputs = facts_.inputs;
     signature_.outputs = facts_.outputs;
-    for (const std::string& warning : facts_.warnings) result_.warnings.push_back(where(source_) + ": " + warning);
+    for (const std::string& warning : facts_.warnings)
+      result_.warnings.push_back(where(source_) + ": " + warning);
   }
 
   base::Result<CompletedModel> complete() {
@@ -58,13 +61,14 @@ class Completion {
     for (const PortConfig& port : ports) {
       const auto spec = std::ranges::find(specs, port.name, &TensorSpec::name);
       if (spec == specs.end()) {
-        return base::invalid_argument(where(source_) + ": config.pbtxt names the " + kind + " \"" + port.name +
-                                      "\", the model has " + names_of(specs));
+        return base::invalid_argument(where(source_) + ": config.pbtxt names the " + kind + " \"" +
+                                      port.name + "\", the model has " + names_of(specs));
       }
       if (port.type && *port.type != spec->type) {
-        return base::invalid_argument(where(source_) + ": config.pbtxt says that the " + kind + " \"" + port.name +
-                                      "\" is " + std::string(tensor::data_type_name(*port.type)) +
-                                      ", in the model it is " + std::string(tensor::data_type_name(spec->type)));
+        return base::invalid_argument(where(source_) + ": config.pbtxt says that the " + kind + " \"" +
+                                      port.name + "\" is " + std::string(tensor::data_type_name(*port.type)) +
+                                      ", in the model it is " +
+                                      std::string(tensor::data_type_name(spec->type)));
       }
     }
     return {};
@@ -72,18 +76,21 @@ class Completion {
 
   static bool first_is_free(const TensorSpec& spec) { return spec.shape.rank() > 0 && spec.shape[0] < 0; }
 
-  // A model batches where its configuration says so, or where the first dimension of every port is free and the
-  // rows of a batch come out as each alone does.
+  // A model batches where its configuration says so, or where the first dimension of every port is free and
+  // the rows of a batch come out as each alone does.
   base::Status find_batching() {
     const auto& said = source_.config.max_batch_size;
     const bool may = std::ranges::all_of(facts_.inputs, first_is_free) && !facts_.inputs.empty() &&
-                     std::ranges::all_of(facts_.outputs, [](const auto& o) { return o.shape.rank() == 0 || first_is_free(o); });
+                     std::ranges::all_of(facts_.outputs, [](const auto& o) {
+                       return o.shape.rank() == 0 || first_is_free(o);
+                     });
     if (said && *said > 0) {
       for (const TensorSpec& input : facts_.inputs) {
         if (first_is_free(input)) continue;
-        return base::invalid_argument(where(source_) + ": config.pbtxt says max_batch_size: " + std::to_string(*said) +
-                                      ", but the first dimension of input \"" + input.name + "\" is not free: " +
-                                      input.shape.text() + "; use max_batch_size: 0");
+        return base::invalid_argument(where(source_) +
+                                      ": config.pbtxt says max_batch_size: " + std::to_string(*said) +
+                                      ", but the first dimension of input \"" + input.name +
+                                      "\" is not free: " + input.shape.text() + "; use max_batch_size: 0");
       }
     }
     const bool wanted = said ? *said > 0 : may;
@@ -95,8 +102,9 @@ class Completion {
     if (said) {
       signature_.max_batch_size = *said;
       if (*said > 0 && result_.probed.ran && !result_.probed.batches) {
-        result_.warnings.push_back(where(source_) + ": config.pbtxt says max_batch_size: " + std::to_string(*said) +
-                                   ", but in a batch of two made-up items the rows come out otherwise than alone");
+        result_.warnings.push_back(
+            where(source_) + ": config.pbtxt says max_batch_size: " + std::to_string(*said) +
+            ", but in a batch of two made-up items the rows come out otherwise than alone");
       }
     } else if (wanted && result_.probed.batches) {
       signature_.max_batch_size = defaults_.max_batch_size;
@@ -104,7 +112,8 @@ class Completion {
     return {};
   }
 
-  // The model's own shapes of one item (or of all, without batching), narrowed by what the configuration says.
+  // The model's own shapes of one item (or of all, without batching), narrowed by what the configuration
+  // says.
   std::vector<Shape> item_shapes(bool batches) const {
     std::vector<Shape> shapes;
     for (const TensorSpec& input : facts_.inputs) {
@@ -194,7 +203,8 @@ class Completion {
     return {};
   }
 
-  // A classifier is a model whose probe gave probabilities, or one whose only output has labels and the form for it.
+  // A classifier is a model whose probe gave probabilities, or one whose only output has labels and the form
+  // for it.
   void find_classes() {
     signature_.probabilities = result_.probed.probabilities;
     if (signature_.probabilities < 0) return;
@@ -204,8 +214,8 @@ class Completion {
       const std::int64_t classes = output.shape[output.shape.rank() - 1];
       if (classes > 0 && static_cast<std::int64_t>(output.labels.size()) != classes) output.labels.clear();
     }
-    // scikit-learn's exports give the class itself beside the probabilities. A model with further outputs is more
-    // than a classifier, and all of them are shown.
+    // scikit-learn's exports give the class itself beside the probabilities. A model with further outputs is
+    // more than a classifier, and all of them are shown.
     for (std::size_t i = 0; i < signature_.outputs.size(); ++i) {
       if (static_cast<int>(i) == signature_.probabilities) continue;
       const TensorSpec& other = signature_.outputs[i];

@@ -24,7 +24,7 @@ struct CompletedModel {
 };
 
 struct BatchDefaults {
-  std::int64_t max_batch_size = 64;              // for models that batch and don't say otherwise
+  std::int64_t max_batch_size = 64;  // for models that batch and don't say otherwise
   std::chrono::microseconds max_queue_delay{0};
   std::size_t max_queue = 4096;
 };

@@ -2,8 +2,10 @@
 
 namespace saccade::model {
 
-base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& source, engine::Engine& engine,
-                                                             observe::Registry& registry, const LoadOptions& options) {
+base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& source,
+                                                             engine::Engine& engine,
+                                                             observe::Registry& registry,
+                                                             const LoadOptions& options) {
   const engine::SessionOptions session_options{.threads = 1};
   auto session = engine.open(source.file, session_options);
   if (!session) return std::unexpected(session.error());
@@ -26,8 +28,9 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
 
   std::unique_ptr<LoadedModel> model(new LoadedModel(*std::move(completed), std::move(metrics)));
   const schedule::BatchPolicy& policy = model->completed_.policy;
-  model->scheduler_ = on_loops ? schedule::make_loop_scheduler(std::move(sessions), policy, *model->metrics_)
-                               : schedule::make_instance_scheduler(std::move(sessions), policy, *model->metrics_);
+  model->scheduler_ = on_loops
+                          ? schedule::make_loop_scheduler(std::move(sessions), policy, *model->metrics_)
+                          : schedule::make_instance_scheduler(std::move(sessions), policy, *model->metrics_);
   return model;
 }
 

@@ -1,7 +1,7 @@
 // A model version ready to answer: its signature, its sessions and its scheduler.
 //
-// load() blocks for as long as opening and trying out the model takes: not for event loops. After that submit() is
-// safe from every event loop. The destructor waits for what runs.
+// load() blocks for as long as opening and trying out the model takes: not for event loops. After that
+// submit() is safe from every event loop. The destructor waits for what runs.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,8 @@ struct LoadOptions {
 class LoadedModel {
  public:
   static base::Result<std::unique_ptr<LoadedModel>> load(const ModelSource& source, engine::Engine& engine,
-                                                         observe::Registry& registry, const LoadOptions& options);
+                                                         observe::Registry& registry,
+                                                         const LoadOptions& options);
 
   const std::shared_ptr<const request::ModelSignature>& signature() const { return completed_.signature; }
   const std::vector<std::string>& warnings() const { return completed_.warnings; }

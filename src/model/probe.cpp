@@ -35,7 +35,8 @@ base::Result<Outputs> run(engine::Session& session, const std::vector<Tensor>& i
 }
 
 bool close(double a, double b) {
-  return a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= 1e-3 * std::max({1.0, std::abs(a), std::abs(b)});
+  return a == b || (std::isnan(a) && std::isnan(b)) ||
+         std::abs(a - b) <= 1e-3 * std::max({1.0, std::abs(a), std::abs(b)});
 }
 
 // Whether row `row` of `many` is what `one` holds. Types other than floats must agree exactly.
@@ -58,7 +59,8 @@ bool holds_probabilities(const TensorView& view, std::int64_t rows) {
     double sum = 0;
     for (std::int64_t i = 0; i < view.shape[1]; ++i) {
       const auto at = static_cast<std::size_t>(row * view.shape[1] + i);
-      const double value = view.type == DataType::kFp32 ? static_cast<double>(view.as<float>()[at]) : view.as<double>()[at];
+      const double value =
+          view.type == DataType::kFp32 ? static_cast<double>(view.as<float>()[at]) : view.as<double>()[at];
       if (!(value >= 0.0 && value <= 1.0 + 1e-4)) return false;
       sum += value;
     }
@@ -95,7 +97,8 @@ class Prober {
         Tensor one = make_sample(type, item.with_first(1), seed + static_cast<unsigned>(row));
         const auto at = static_cast<std::size_t>(row);
         if (type == DataType::kBytes) {
-          std::ranges::move(one.strings(), joined.strings().begin() + static_cast<std::ptrdiff_t>(at * one.strings().size()));
+          std::ranges::move(one.strings(), joined.strings().begin() +
+                                               static_cast<std::ptrdiff_t>(at * one.strings().size()));
         } else {
           std::copy_n(one.data(), one.byte_size(), joined.data() + at * one.byte_size());
         }
@@ -128,7 +131,8 @@ class Prober {
     for (std::size_t i = 0; i < (*both)->views.size(); ++i) {
       const TensorView& view = (*both)->views[i];
       if (view.shape.rank() == 0 || view.shape[0] != 2) return false;
-      if (!same_row(view, 0, first_alone.views[i]) || !same_row(view, 1, (*second_alone)->views[i])) return false;
+      if (!same_row(view, 0, first_alone.views[i]) || !same_row(view, 1, (*second_alone)->views[i]))
+        return false;
     }
     return true;
   }
@@ -180,11 +184,21 @@ Tensor make_sample(DataType type, const Shape& shape, unsigned seed) {
   const auto count = static_cast<std::size_t>(shape.elements().value_or(0));
   for (std::size_t i = 0; i < count; ++i) {
     switch (type) {
-      case DataType::kFp32: sample.as<float>()[i] = real(random); break;
-      case DataType::kFp64: sample.as<double>()[i] = static_cast<double>(real(random)); break;
-      case DataType::kFp16: sample.as<std::uint16_t>()[i] = tensor::float_to_fp16(real(random)); break;
-      case DataType::kBf16: sample.as<std::uint16_t>()[i] = tensor::float_to_bf16(real(random)); break;
-      case DataType::kBytes: sample.strings()[i] = "a warm-up text of number " + std::to_string(random() % 10); break;
+      case DataType::kFp32:
+        sample.as<float>()[i] = real(random);
+        break;
+      case DataType::kFp64:
+        sample.as<double>()[i] = static_cast<double>(real(random));
+        break;
+      case DataType::kFp16:
+        sample.as<std::uint16_t>()[i] = tensor::float_to_fp16(real(random));
+        break;
+      case DataType::kBf16:
+        sample.as<std::uint16_t>()[i] = tensor::float_to_bf16(real(random));
+        break;
+      case DataType::kBytes:
+        sample.strings()[i] = "a warm-up text of number " + std::to_string(random() % 10);
+        break;
       default: {
         // Zero or one in any width: safe as an index into whatever the model looks up.
         const std::size_t width = tensor::element_size(type);

@@ -1,5 +1,6 @@
-// What can only be learnt of a model by running it: whether it batches, whether it classifies, how long a run takes.
-// Made-up inputs are small random numbers, zeros and ones, or a short text. Blocks; not for event loops.
+// What can only be learnt of a model by running it: whether it batches, whether it classifies, how long a run
+// takes. Made-up inputs are small random numbers, zeros and ones, or a short text. Blocks; not for event
+// loops.
 #pragma once
 
 #include <optional>
@@ -20,8 +21,8 @@ struct ProbeResult {
   base::Duration run_time{0};  // of one item, the median of several runs
 };
 
-// `item_shapes`: what is known of each input without a batch dimension, or of the whole input where `try_batch` is
-// false; free dimensions are tried out.
+// `item_shapes`: what is known of each input without a batch dimension, or of the whole input where
+// `try_batch` is false; free dimensions are tried out.
 ProbeResult probe(engine::Session& session, const std::vector<tensor::Shape>& item_shapes, bool try_batch);
 
 // A made-up input for one run, as probe() uses them.

@@ -1,8 +1,7 @@
 #include "net/connection.h"
 
-#include <sys/socket.h>
-
 #include <cerrno>
+#include <sys/socket.h>
 
 namespace saccade::net {
 namespace {
@@ -62,7 +61,8 @@ bool Connection::send(std::string_view bytes) {
     return true;
   }
   while (!bytes.empty()) {
-    const ssize_t count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count =
+        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(count));
       continue;

@@ -1,15 +1,17 @@
-// One socket on one loop: reading when there is something, writing what could not be sent at once, a deadline, an
-// end. The protocols (http1_connection, websocket_connection) derive from it.
+// One socket on one loop: reading when there is something, writing what could not be sent at once, a
+// deadline, an end. The protocols (http1_connection, websocket_connection) derive from it.
 //
-// Lifecycle: made and added to its LoopState on the loop's thread; close() ends it from any state, once; handlers
-// under way keep it alive by shared_ptr. All members belong to the loop's thread, except the flag behind gone().
+// Lifecycle: made and added to its LoopState on the loop's thread; close() ends it from any state, once;
+// handlers under way keep it alive by shared_ptr. All members belong to the loop's thread, except the flag
+// behind gone().
 #pragma once
 
 #include <atomic>
-#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <boost/asio/ip/tcp.hpp>
 
 #include "base/clock.h"
 #include "net/loop_state.h"

@@ -10,7 +10,8 @@ namespace saccade::net {
 namespace {
 
 constexpr std::size_t kReadAhead = 64 * 1024;  // of further requests, while one is being answered
-constexpr std::size_t kGrowth = 1024 * 1024;   // a large body's buffer grows by at most so much ahead of its bytes
+constexpr std::size_t kGrowth =
+    1024 * 1024;  // a large body's buffer grows by at most so much ahead of its bytes
 
 void append_number(std::string& out, std::size_t number) {
   char digits[20];
@@ -24,7 +25,9 @@ Http1Connection::Http1Connection(LoopState& state, boost::asio::ip::tcp::socket 
   state.metrics.http_connections.add(1);
 }
 
-Http1Connection::~Http1Connection() { state_.metrics.http_connections.add(-1); }
+Http1Connection::~Http1Connection() {
+  state_.metrics.http_connections.add(-1);
+}
 
 void Http1Connection::start() {
   state_.add(shared_from_this());
@@ -39,7 +42,8 @@ void Http1Connection::on_readable() {
   if (before == 0) {
     read = read_into(state_.read_buffer.get(), LoopState::kReadBytes);
   } else {
-    const std::size_t awaited = static_cast<std::size_t>(std::min<std::uint64_t>(parser_.content_length(), kGrowth));
+    const std::size_t awaited =
+        static_cast<std::size_t>(std::min<std::uint64_t>(parser_.content_length(), kGrowth));
     const std::span<char> room = buffer_.prepare(std::max(awaited, LoopState::kReadBytes));
     read = read_into(room.data(), room.size());
     if (read.kind == Read::kBytes) buffer_.commit(read.count);
@@ -48,16 +52,18 @@ void Http1Connection::on_readable() {
     case Read::kBytes:
       if (before == 0) return process({state_.read_buffer.get(), read.count}, 0);
       return process(buffer_.view(), before);
-    case Read::kNothingYet: return wait_readable();
+    case Read::kNothingYet:
+      return wait_readable();
     case Read::kEndOfStream:
       if (!in_message_) return close();
       return refuse(400, "the connection ended in the middle of the request");
-    case Read::kFailed: return close();
+    case Read::kFailed:
+      return close();
   }
 }
 
-// `bytes` begin where the message under way begins; those before `from` were parsed already. They lie in the loop's
-// read buffer or in buffer_.
+// `bytes` begin where the message under way begins; those before `from` were parsed already. They lie in the
+// loop's read buffer or in buffer_.
 void Http1Connection::process(std::string_view bytes, std::size_t from) {
   for (;;) {
     if (!in_message_) {
@@ -66,11 +72,13 @@ void Http1Connection::process(std::string_view bytes, std::size_t from) {
     }
     const bool had_headers = parser_.headers_complete();
     switch (parser_.feed(bytes, from)) {
-      case Http1Parser::State::kFailed: return refuse(parser_.failure().status, parser_.failure().message);
+      case Http1Parser::State::kFailed:
+        return refuse(parser_.failure().status, parser_.failure().message);
       case Http1Parser::State::kNeedMore:
         if (!had_headers && parser_.headers_complete()) set_deadline(state_.limits.body_timeout);
         return await_more(bytes);
-      case Http1Parser::State::kComplete: break;
+      case Http1Parser::State::kComplete:
+        break;
     }
     dispatch(bytes);
     if (closed() || busy_ || sending()) return;
@@ -120,10 +128,15 @@ void Http1Connection::read_ahead() {
   if (buffer_.size() >= kReadAhead) return;  // next() reads on
   const ReadResult read = read_into(state_.read_buffer.get(), LoopState::kReadBytes);
   switch (read.kind) {
-    case Read::kBytes: buffer_.append({state_.read_buffer.get(), read.count}); return wait_readable();
-    case Read::kNothingYet: return wait_readable();
-    case Read::kEndOfStream: return peer_ended_sending();
-    case Read::kFailed: return close();
+    case Read::kBytes:
+      buffer_.append({state_.read_buffer.get(), read.count});
+      return wait_readable();
+    case Read::kNothingYet:
+      return wait_readable();
+    case Read::kEndOfStream:
+      return peer_ended_sending();
+    case Read::kFailed:
+      return close();
   }
 }
 
@@ -195,7 +208,8 @@ void Http1Connection::write(const HttpResponse& response, bool close_after) {
   send(out);
 }
 
-void Http1Connection::accept_websocket(const HttpRequest& request, std::unique_ptr<WebSocketSession> session) {
+void Http1Connection::accept_websocket(const HttpRequest& request,
+                                       std::unique_ptr<WebSocketSession> session) {
   const base::Result<std::string> accept = websocket_accept(request);
   if (!accept) {
     HttpResponse answer = state_.handler.refusal(426, accept.error().message);
@@ -214,7 +228,8 @@ void Http1Connection::on_deadline() {
   if (lingering() || sending()) return close();
   if (!in_message_) return close();
   clear_deadline();
-  refuse(408, parser_.headers_complete() ? "the body did not arrive in time" : "the headers did not arrive in time");
+  refuse(408, parser_.headers_complete() ? "the body did not arrive in time"
+                                         : "the headers did not arrive in time");
 }
 
 // A request that is already on its way in is still answered; an idle connection ends.

@@ -1,9 +1,9 @@
-// One HTTP/1.1 connection: requests in, one at a time, answers out in their order. Bytes of further requests wait
-// in the buffer, bounded, until the answer has left. Belongs to its loop's thread.
+// One HTTP/1.1 connection: requests in, one at a time, answers out in their order. Bytes of further requests
+// wait in the buffer, bounded, until the answer has left. Belongs to its loop's thread.
 //
-// A peer that ends its sending side while it waits still gets its answer. To learn whether it is still there at all,
-// an interim answer (102, RFC 9110 15.2) is sent to it: a socket that was closed altogether refuses it, and its
-// request is given up before it costs compute.
+// A peer that ends its sending side while it waits still gets its answer. To learn whether it is still there
+// at all, an interim answer (102, RFC 9110 15.2) is sent to it: a socket that was closed altogether refuses
+// it, and its request is given up before it costs compute.
 #pragma once
 
 #include "net/connection.h"
@@ -44,15 +44,15 @@ class Http1Connection final : public Connection,
   void write(const HttpResponse& response, bool close_after);
 
   Http1Parser parser_;
-  ReceiveBuffer buffer_;  // the message under way, or what came after it
+  ReceiveBuffer buffer_;             // the message under way, or what came after it
   std::string_view behind_request_;  // during handle(): the bytes after the request
-  bool busy_ = false;         // a request has gone up, its answer has not been written
-  bool dispatching_ = false;  // inside handle()
-  bool close_after_ = false;  // once the answer is out
-  bool head_ = false;         // the request under way is a HEAD: no body goes back
+  bool busy_ = false;                // a request has gone up, its answer has not been written
+  bool dispatching_ = false;         // inside handle()
+  bool close_after_ = false;         // once the answer is out
+  bool head_ = false;                // the request under way is a HEAD: no body goes back
   bool peer_ended_ = false;
-  bool continued_ = false;    // "100 Continue" was sent for the request under way
-  bool in_message_ = false;   // some bytes of a request have come
+  bool continued_ = false;   // "100 Continue" was sent for the request under way
+  bool in_message_ = false;  // some bytes of a request have come
 };
 
 }  // namespace saccade::net

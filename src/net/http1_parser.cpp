@@ -38,7 +38,9 @@ struct Http1Parser::Callbacks {
     return HPE_OK;
   }
   static int headers_complete(llhttp_t* parser) { return self(parser).on_headers_complete(); }
-  static int body(llhttp_t* parser, const char* at, std::size_t length) { return self(parser).on_body(at, length); }
+  static int body(llhttp_t* parser, const char* at, std::size_t length) {
+    return self(parser).on_body(at, length);
+  }
   static int message_complete(llhttp_t* parser) {
     self(parser).message_complete_ = true;
     return HPE_PAUSED;
@@ -148,11 +150,13 @@ Http1Parser::State Http1Parser::feed(std::string_view bytes, std::size_t from) {
   if (!headers_complete_ && bytes.size() > limits_.header_bytes) {
     const bool in_target = fields_.empty();
     fail(in_target ? 414 : 431, std::string(in_target ? "the request line has" : "the headers have") +
-                                    " more than the " + std::to_string(limits_.header_bytes) + " bytes taken");
+                                    " more than the " + std::to_string(limits_.header_bytes) +
+                                    " bytes taken");
     return State::kFailed;
   }
   if (chunked_ && bytes.size() > limits_.header_bytes + 2 * limits_.body_bytes) {
-    fail(413, "the body's chunks take more than twice the " + std::to_string(limits_.body_bytes) + " bytes taken");
+    fail(413,
+         "the body's chunks take more than twice the " + std::to_string(limits_.body_bytes) + " bytes taken");
     return State::kFailed;
   }
   return State::kNeedMore;
@@ -163,7 +167,8 @@ void Http1Parser::assemble(std::string_view bytes) {
   request_.method = llhttp_method_name(static_cast<llhttp_method_t>(parser_.method));
   request_.target = view(target_);
   std::string_view origin = request_.target;
-  if (origin.starts_with("http://") || origin.starts_with("https://")) {  // the absolute form, RFC 9112, 3.2.2
+  if (origin.starts_with("http://") ||
+      origin.starts_with("https://")) {  // the absolute form, RFC 9112, 3.2.2
     const std::size_t slash = origin.find('/', origin.find("//") + 2);
     origin = slash == std::string_view::npos ? std::string_view("/") : origin.substr(slash);
   }

@@ -1,17 +1,18 @@
-// HTTP/1.1 requests out of a stream of bytes (RFC 9112), on llhttp, which is strict about what request smuggling
-// needs: two lengths, bare line feeds, odd transfer codings.
+// HTTP/1.1 requests out of a stream of bytes (RFC 9112), on llhttp, which is strict about what request
+// smuggling needs: two lengths, bare line feeds, odd transfer codings.
 //
-// The caller keeps the bytes of the message under way contiguous and hands the parser only the new ones at the end:
+// The caller keeps the bytes of the message under way contiguous and hands the parser only the new ones at
+// the end:
 //   parser.feed(message_so_far, new_from)  →  kNeedMore | kComplete (request(), consumed()) | kFailed (error)
 // Between two feeds the bytes may move to another place. Not synchronised; one per connection.
 #pragma once
-
-#include <llhttp.h>
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <llhttp.h>
 
 #include "net/http_message.h"
 #include "net/limits.h"
@@ -72,8 +73,8 @@ class Http1Parser {
   Span target_;
   std::vector<Field> fields_;
   bool in_value_ = false;
-  Span body_;              // where the body lies in one piece
-  std::string joined_;     // where it came in chunks
+  Span body_;           // where the body lies in one piece
+  std::string joined_;  // where it came in chunks
   bool chunked_ = false;
   bool headers_complete_ = false;
   bool message_complete_ = false;

@@ -1,7 +1,7 @@
 // The wall between this room and those above: a request goes up, one answer comes down.
 //
-// All calls happen on the event loop of the connection. Handlers are shared by all loops and must be safe from
-// several at once.
+// All calls happen on the event loop of the connection. Handlers are shared by all loops and must be safe
+// from several at once.
 #pragma once
 
 #include <atomic>
@@ -15,8 +15,8 @@
 
 namespace saccade::net {
 
-// A WebSocket connection as its session sees it. Each message gets exactly one reply; replies leave in the order
-// of the messages, whenever they are given.
+// A WebSocket connection as its session sees it. Each message gets exactly one reply; replies leave in the
+// order of the messages, whenever they are given.
 class WebSocketPeer : public std::enable_shared_from_this<WebSocketPeer> {
  public:
   virtual ~WebSocketPeer() = default;
@@ -30,19 +30,20 @@ class WebSocketPeer : public std::enable_shared_from_this<WebSocketPeer> {
 class WebSocketSession {
  public:
   virtual ~WebSocketSession() = default;
-  // `payload` is valid during the call, followed by kBodyPadding readable bytes; text was checked to be UTF-8.
+  // `payload` is valid during the call, followed by kBodyPadding readable bytes; text was checked to be
+  // UTF-8.
   virtual void on_message(const std::shared_ptr<WebSocketPeer>& peer, std::uint64_t ticket, bool binary,
                           std::string_view payload) = 0;
 };
 
-// One request's way back. respond() or accept_websocket() is called exactly once, during handle() or later, on the
-// same loop. The object may be kept as long as needed; once the peer has gone an answer is dropped.
+// One request's way back. respond() or accept_websocket() is called exactly once, during handle() or later,
+// on the same loop. The object may be kept as long as needed; once the peer has gone an answer is dropped.
 class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
   virtual void respond(HttpResponse response) = 0;
-  // Makes the connection a WebSocket (RFC 6455) that `session` serves, or answers the request with the error. Only
-  // during handle().
+  // Makes the connection a WebSocket (RFC 6455) that `session` serves, or answers the request with the error.
+  // Only during handle().
   virtual void accept_websocket(const HttpRequest& request, std::unique_ptr<WebSocketSession> session) = 0;
   virtual runtime::EventLoop& loop() = 0;
   virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;

@@ -24,11 +24,13 @@ std::string http_date() {
 
 NetMetrics::NetMetrics(observe::Registry& registry)
     : http_connections(registry.gauge("saccade_connections", "Open connections.", {{"protocol", "http"}})),
-      websocket_connections(registry.gauge("saccade_connections", "Open connections.", {{"protocol", "websocket"}})),
+      websocket_connections(
+          registry.gauge("saccade_connections", "Open connections.", {{"protocol", "websocket"}})),
       accepted(registry.counter("saccade_connections_accepted_total", "Connections accepted.")),
       refused(registry.counter("saccade_connections_refused_total",
                                "Connections turned away at the limit of open ones.")),
-      websocket_messages(registry.counter("saccade_websocket_messages_total", "WebSocket messages received.")) {}
+      websocket_messages(
+          registry.counter("saccade_websocket_messages_total", "WebSocket messages received.")) {}
 
 LoopState::LoopState(runtime::EventLoop& event_loop, const Limits& the_limits, HttpHandler& the_handler,
                      NetMetrics& the_metrics)
@@ -40,8 +42,12 @@ LoopState::LoopState(runtime::EventLoop& event_loop, const Limits& the_limits, H
       timer_(event_loop.context()),
       date_(http_date()) {}
 
-void LoopState::add(std::shared_ptr<Connection> connection) { connections_.insert(std::move(connection)); }
-void LoopState::remove(const std::shared_ptr<Connection>& connection) { connections_.erase(connection); }
+void LoopState::add(std::shared_ptr<Connection> connection) {
+  connections_.insert(std::move(connection));
+}
+void LoopState::remove(const std::shared_ptr<Connection>& connection) {
+  connections_.erase(connection);
+}
 
 void LoopState::start_clock() {
   timer_.expires_after(kTick);

@@ -1,12 +1,13 @@
-// What the connections of one event loop share: buffers to read and write through, limits, the list that time-outs
-// and shutdown walk. Belongs to its loop's thread.
+// What the connections of one event loop share: buffers to read and write through, limits, the list that
+// time-outs and shutdown walk. Belongs to its loop's thread.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <string>
 #include <unordered_set>
+
+#include <boost/asio/steady_timer.hpp>
 
 #include "net/http_handler.h"
 #include "net/limits.h"

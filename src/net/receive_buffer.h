@@ -1,5 +1,5 @@
-// Bytes received and not yet consumed, contiguous, with padding behind them so that they can be parsed in place.
-// Holds no memory while empty: an idle connection costs none. Not synchronised.
+// Bytes received and not yet consumed, contiguous, with padding behind them so that they can be parsed in
+// place. Holds no memory while empty: an idle connection costs none. Not synchronised.
 #pragma once
 
 #include <cstddef>

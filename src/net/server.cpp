@@ -1,6 +1,7 @@
 #include "net/server.h"
 
 #include <algorithm>
+
 #include <boost/asio/ip/v6_only.hpp>
 
 #include "net/http1_connection.h"
@@ -20,7 +21,8 @@ struct Server::Listener {
   boost::asio::steady_timer timer;
 };
 
-Server::Server(runtime::LoopGroup& loops, const Limits& limits, HttpHandler& handler, observe::Registry& registry)
+Server::Server(runtime::LoopGroup& loops, const Limits& limits, HttpHandler& handler,
+               observe::Registry& registry)
     : loops_(loops), limits_(limits), metrics_(registry) {
   for (std::size_t i = 0; i < loops.size(); ++i) {
     states_.push_back(std::make_unique<LoopState>(loops[i], limits_, handler, metrics_));
@@ -93,7 +95,8 @@ LoopState& Server::quietest() {
 void Server::accept(Listener& listener) {
   LoopState& state = quietest();
   listener.acceptor.async_accept(
-      state.loop.context(), [this, &listener, &state](const boost::system::error_code& error, tcp::socket socket) {
+      state.loop.context(),
+      [this, &listener, &state](const boost::system::error_code& error, tcp::socket socket) {
         if (error == boost::asio::error::operation_aborted || !listener.acceptor.is_open()) return;
         if (error) {
           observe::log_warning("accepting a connection failed: {}", error.message());

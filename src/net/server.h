@@ -1,18 +1,19 @@
 // Listens, accepts, and deals connections out to the loops, to the one that has the fewest.
 //
-// One acceptor serves each address (not one per loop with SO_REUSEPORT): connections spread evenly however few they
-// are, and a port that another program holds is an error instead of a silent half of the traffic.
+// One acceptor serves each address (not one per loop with SO_REUSEPORT): connections spread evenly however
+// few they are, and a port that another program holds is an error instead of a silent half of the traffic.
 //
-// Lifecycle: listen() for each address → start() once the loops run → stop_accepting() → drain() → close_all()
-// before the loops stop.
+// Lifecycle: listen() for each address → start() once the loops run → stop_accepting() → drain() →
+// close_all() before the loops stop.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "base/error.h"
 #include "net/limits.h"
@@ -26,8 +27,8 @@ class Server {
   Server(runtime::LoopGroup& loops, const Limits& limits, HttpHandler& handler, observe::Registry& registry);
   ~Server();
 
-  // Binds every address that the host's name has (`localhost`: 127.0.0.1 and ::1). Port 0 takes a free one. The
-  // port bound, or why it can't be and what to do.
+  // Binds every address that the host's name has (`localhost`: 127.0.0.1 and ::1). Port 0 takes a free one.
+  // The port bound, or why it can't be and what to do.
   base::Result<std::uint16_t> listen(const std::string& host, std::uint16_t port);
   void start();
 
@@ -46,8 +47,8 @@ class Server {
   runtime::LoopGroup& loops_;
   const Limits limits_;
   NetMetrics metrics_;
-  std::vector<std::unique_ptr<LoopState>> states_;      // one per loop
-  std::vector<std::unique_ptr<Listener>> listeners_;    // on loop 0
+  std::vector<std::unique_ptr<LoopState>> states_;    // one per loop
+  std::vector<std::unique_ptr<Listener>> listeners_;  // on loop 0
 };
 
 }  // namespace saccade::net

@@ -1,8 +1,8 @@
 #include "net/websocket_connection.h"
 
-#include <simdjson.h>
-
 #include <utility>
+
+#include <simdjson.h>
 
 namespace saccade::net {
 
@@ -12,7 +12,9 @@ WebSocketConnection::WebSocketConnection(LoopState& state, boost::asio::ip::tcp:
   state.metrics.websocket_connections.add(1);
 }
 
-WebSocketConnection::~WebSocketConnection() { state_.metrics.websocket_connections.add(-1); }
+WebSocketConnection::~WebSocketConnection() {
+  state_.metrics.websocket_connections.add(-1);
+}
 
 std::shared_ptr<Connection> WebSocketConnection::self() {
   return std::static_pointer_cast<WebSocketConnection>(shared_from_this());
@@ -96,9 +98,14 @@ void WebSocketConnection::on_frame(const FrameHeader& header, std::string_view p
       append_frame(ready_, Opcode::kPong, payload);
       flush_ready();
       break;
-    case Opcode::kPong: break;
-    case Opcode::kClose: on_close_frame(payload); break;
-    default: on_data(header, payload); break;
+    case Opcode::kPong:
+      break;
+    case Opcode::kClose:
+      on_close_frame(payload);
+      break;
+    default:
+      on_data(header, payload);
+      break;
   }
 }
 
@@ -106,8 +113,8 @@ void WebSocketConnection::on_data(const FrameHeader& header, std::string_view pa
   const bool continues = header.opcode == Opcode::kContinuation;
   const bool fragmented = message_opcode_ != Opcode::kContinuation;
   if (continues != fragmented) {
-    return violate({kCloseProtocolError, continues ? "a continuation of no message"
-                                                   : "a new message inside a fragmented one"});
+    return violate({kCloseProtocolError,
+                    continues ? "a continuation of no message" : "a new message inside a fragmented one"});
   }
   if (!fragmented && header.final) return deliver(header.opcode == Opcode::kBinary, payload);
   if (!continues) message_opcode_ = header.opcode;

@@ -1,8 +1,8 @@
-// One WebSocket connection (RFC 6455): messages up, replies down in the order of the messages. Belongs to its loop's
-// thread.
+// One WebSocket connection (RFC 6455): messages up, replies down in the order of the messages. Belongs to its
+// loop's thread.
 //
-// Backpressure: a peer with too many unanswered messages, or that leaves too many bytes of answers unread, is not
-// read until that changes. Replies that become ready in one turn of the loop leave in one write.
+// Backpressure: a peer with too many unanswered messages, or that leaves too many bytes of answers unread, is
+// not read until that changes. Replies that become ready in one turn of the loop leave in one write.
 #pragma once
 
 #include <deque>
@@ -58,15 +58,15 @@ class WebSocketConnection final : public Connection, public WebSocketPeer {
 
   std::unique_ptr<WebSocketSession> session_;
   ReceiveBuffer buffer_;
-  std::string message_;  // the fragments so far
+  std::string message_;                            // the fragments so far
   Opcode message_opcode_ = Opcode::kContinuation;  // of the fragmented message under way; kContinuation: none
-  std::deque<Slot> slots_;              // unanswered messages, oldest first
-  std::uint64_t first_ticket_ = 0;      // of slots_.front()
-  std::string ready_;                   // frames to be sent at the end of this turn
+  std::deque<Slot> slots_;                         // unanswered messages, oldest first
+  std::uint64_t first_ticket_ = 0;                 // of slots_.front()
+  std::string ready_;                              // frames to be sent at the end of this turn
   bool flush_posted_ = false;
   bool processing_ = false;
-  bool stopped_reading_ = false;        // a close is under way: no more messages are taken
-  std::uint16_t closing_code_ = 0;      // sent once all messages are answered; 0: none is waiting
+  bool stopped_reading_ = false;    // a close is under way: no more messages are taken
+  std::uint16_t closing_code_ = 0;  // sent once all messages are answered; 0: none is waiting
   bool pinged_ = false;
 };
 

@@ -1,8 +1,8 @@
 #include "net/websocket_frames.h"
 
-#include <simdjson.h>
-
 #include <cstring>
+
+#include <simdjson.h>
 
 namespace saccade::net {
 namespace {

@@ -1,6 +1,7 @@
 // WebSocket frames as bytes (RFC 6455, section 5): pure functions, no I/O.
 //
-//   byte 0: FIN(1) RSV(3) opcode(4)   byte 1: MASK(1) length(7)   [2 or 8 bytes of length]   [4 bytes of mask]
+//   byte 0: FIN(1) RSV(3) opcode(4)   byte 1: MASK(1) length(7)   [2 or 8 bytes of length]   [4 bytes of
+//   mask]
 #pragma once
 
 #include <array>
@@ -35,9 +36,9 @@ enum CloseCode : std::uint16_t {
 struct FrameHeader {
   bool final = true;
   Opcode opcode = Opcode::kText;
-  std::uint64_t length = 0;          // of the payload
+  std::uint64_t length = 0;  // of the payload
   std::array<std::uint8_t, 4> mask{};
-  std::size_t size = 0;              // of the header itself; 0: more bytes are needed
+  std::size_t size = 0;  // of the header itself; 0: more bytes are needed
 };
 
 struct ProtocolViolation {
@@ -45,8 +46,8 @@ struct ProtocolViolation {
   std::string_view reason;  // a literal
 };
 
-// Reads a client's frame header; refuses what a server must (unmasked, reserved bits, unknown opcodes, fragmented or
-// long control frames, lengths not in their shortest form).
+// Reads a client's frame header; refuses what a server must (unmasked, reserved bits, unknown opcodes,
+// fragmented or long control frames, lengths not in their shortest form).
 std::expected<FrameHeader, ProtocolViolation> parse_frame_header(std::string_view bytes);
 
 // Takes the mask off, in place.

@@ -1,8 +1,8 @@
 #include "net/websocket_handshake.h"
 
-#include <openssl/evp.h>
-
 #include <array>
+
+#include <openssl/evp.h>
 
 namespace saccade::net {
 namespace {
@@ -22,7 +22,9 @@ bool has_token(std::string_view list, std::string_view token) {
 }
 
 // Sixteen bytes in base64 are 22 characters and "==".
-bool looks_like_key(std::string_view key) { return key.size() == 24 && key.ends_with("=="); }
+bool looks_like_key(std::string_view key) {
+  return key.size() == 24 && key.ends_with("==");
+}
 
 }  // namespace
 
@@ -30,7 +32,8 @@ base::Result<std::string> websocket_accept(const HttpRequest& request) {
   if (request.method != "GET" || !has_token(request.header("upgrade"), "websocket") ||
       !has_token(request.header("connection"), "upgrade")) {
     return base::invalid_argument(
-        "this route speaks WebSocket: connect with ws:// (GET with \"Connection: Upgrade\" and \"Upgrade: websocket\")");
+        "this route speaks WebSocket: connect with ws:// (GET with \"Connection: Upgrade\" and \"Upgrade: "
+        "websocket\")");
   }
   if (request.header("sec-websocket-version") != "13") {
     return base::invalid_argument("Sec-WebSocket-Version must be 13");

@@ -1,8 +1,8 @@
 #include "observe/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
-
 #include <memory>
+
+#include <spdlog/sinks/stdout_sinks.h>
 
 namespace saccade::observe {
 
@@ -17,7 +17,8 @@ bool set_up_log(std::string_view level) {
   } else if (level != "info") {
     return false;
   }
-  auto logger = std::make_shared<spdlog::logger>("saccade", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("saccade", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   logger->set_level(least);
   spdlog::set_default_logger(std::move(logger));

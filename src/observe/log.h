@@ -2,18 +2,19 @@
 //
 //   observe::log_warning("model {}: {}", name, reason);
 //
-// Safe from any thread. Nothing on the request path logs more than rarely: repeated trouble is counted in a metric
-// and said once in a while.
+// Safe from any thread. Nothing on the request path logs more than rarely: repeated trouble is counted in a
+// metric and said once in a while.
 #pragma once
-
-#include <spdlog/spdlog.h>
 
 #include <string_view>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 namespace saccade::observe {
 
-// Sets the form of the lines and the least level shown: "debug", "info", "warning", "error". False: no such level.
+// Sets the form of the lines and the least level shown: "debug", "info", "warning", "error". False: no such
+// level.
 bool set_up_log(std::string_view level);
 
 template <typename... Arguments>

@@ -1,9 +1,9 @@
 #include "observe/metrics.h"
 
+#include <algorithm>
+
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
-
-#include <algorithm>
 
 namespace saccade::observe {
 
@@ -25,7 +25,8 @@ std::int64_t Gauge::value() const {
   return sum;
 }
 
-Histogram::Histogram(std::vector<std::int64_t> bounds, double scale) : bounds_(std::move(bounds)), scale_(scale) {}
+Histogram::Histogram(std::vector<std::int64_t> bounds, double scale)
+    : bounds_(std::move(bounds)), scale_(scale) {}
 
 void Histogram::observe(std::int64_t value) {
   const auto place = static_cast<std::size_t>(std::ranges::lower_bound(bounds_, value) - bounds_.begin());
@@ -50,8 +51,8 @@ Histogram::Snapshot Histogram::snapshot() const {
 
 std::vector<std::int64_t> latency_bounds() {
   std::vector<std::int64_t> bounds;
-  for (const std::int64_t micros : {25, 50, 100, 250, 500, 1'000, 2'500, 5'000, 10'000, 25'000, 50'000, 100'000,
-                                    250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000}) {
+  for (const std::int64_t micros : {25, 50, 100, 250, 500, 1'000, 2'500, 5'000, 10'000, 25'000, 50'000,
+                                    100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000}) {
     bounds.push_back(micros * 1'000);
   }
   return bounds;

@@ -1,7 +1,8 @@
-// Metrics that cost nothing where requests run: each thread adds to a cell of its own, a scrape adds the cells up.
+// Metrics that cost nothing where requests run: each thread adds to a cell of its own, a scrape adds the
+// cells up.
 //
-//   Counter& answered = registry.counter("saccade_requests_total", "Requests answered.", {{"model", "digits"}});
-//   answered.add();
+//   Counter& answered = registry.counter("saccade_requests_total", "Requests answered.", {{"model",
+//   "digits"}}); answered.add();
 //
 // Everything here is safe from any thread. References returned by the registry stay valid as long as it does.
 // Names follow Prometheus: a unit in base units (`_seconds`, `_bytes`), `_total` on counters.
@@ -54,8 +55,8 @@ class Gauge {
   std::array<Cell, kCells> cells_;
 };
 
-// Counts of values at or below each bound, and their sum. Values are whole numbers in a fine unit (nanoseconds,
-// items); `scale` turns them into the metric's unit on a scrape.
+// Counts of values at or below each bound, and their sum. Values are whole numbers in a fine unit
+// (nanoseconds, items); `scale` turns them into the metric's unit on a scrape.
 class Histogram {
  public:
   Histogram(std::vector<std::int64_t> bounds, double scale);

@@ -20,12 +20,17 @@ constexpr int kExactDigits = 15;  // so many decimal digits fit a double exactly
 constexpr double kPowersOfTen[kExactDigits + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
-bool blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+bool digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool blank(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 
 enum class Outcome : std::uint8_t { kRead, kNotThis, kOutOfRange };
 
-// Moves `at` behind a number by JSON's grammar; false: there is none. `whole`: it has no fraction and no exponent.
+// Moves `at` behind a number by JSON's grammar; false: there is none. `whole`: it has no fraction and no
+// exponent.
 bool scan_number(const char*& at, const char* end, bool& whole) {
   const char* p = at;
   if (p < end && *p == '-') ++p;
@@ -59,8 +64,8 @@ struct Real {
   using Element = T;
   static constexpr std::string_view kWanted = "a number";
   static Outcome read(const char*& at, const char* end, Element& element) {
-    // The usual cases: few digits, maybe a point, no exponent. Up to fifteen digits and their power of ten are exact
-    // in a double, so that one division rounds once (Clinger 1990).
+    // The usual cases: few digits, maybe a point, no exponent. Up to fifteen digits and their power of ten
+    // are exact in a double, so that one division rounds once (Clinger 1990).
     const char* p = at;
     const bool negative = *p == '-';
     if (negative) ++p;
@@ -85,9 +90,12 @@ struct Real {
     }
     return read_any(at, end, element);
   }
-  // One to three digits and nothing else, which is what pixels are. The bytes must end with something that is no digit.
+  // One to three digits and nothing else, which is what pixels are. The bytes must end with something that is
+  // no digit.
   static bool read_short(const char*& at, Element& element) {
-    const auto digit_at = [](const char* p) { return static_cast<unsigned>(static_cast<unsigned char>(*p)) - '0'; };
+    const auto digit_at = [](const char* p) {
+      return static_cast<unsigned>(static_cast<unsigned char>(*p)) - '0';
+    };
     const char* p = at;
     unsigned value = digit_at(p);
     if (value > 9) return false;
@@ -107,7 +115,8 @@ struct Real {
     if (!scan_number(p, end, whole)) return Outcome::kNotThis;
     double number = 0;
     if (std::from_chars(at, p, number).ec == std::errc::result_out_of_range) {
-      // Too small is zero, too large is an error: the exponent's sign, or the lack of a fraction, tells which.
+      // Too small is zero, too large is an error: the exponent's sign, or the lack of a fraction, tells
+      // which.
       const std::string_view text(at, static_cast<std::size_t>(p - at));
       if (text.find("e-") == std::string_view::npos && text.find("E-") == std::string_view::npos &&
           !text.starts_with("0.") && !text.starts_with("-0.")) {
@@ -150,13 +159,15 @@ using Bf16 = Half<tensor::float_to_bf16, 0>;
 template <typename T>
 struct Whole {
   using Element = T;
-  static constexpr std::string_view kWanted = std::is_same_v<T, std::uint64_t> ? "a whole number from 0" : "a whole number";
+  static constexpr std::string_view kWanted =
+      std::is_same_v<T, std::uint64_t> ? "a whole number from 0" : "a whole number";
   static Outcome read(const char*& at, const char* end, Element& element) {
     const char* p = at;
     bool whole = false;
     if (!scan_number(p, end, whole) || !whole) return Outcome::kNotThis;
     if constexpr (std::is_unsigned_v<T>) {
-      if (*at == '-') return p - at == 2 && at[1] == '0' ? (element = 0, at = p, Outcome::kRead) : Outcome::kOutOfRange;
+      if (*at == '-')
+        return p - at == 2 && at[1] == '0' ? (element = 0, at = p, Outcome::kRead) : Outcome::kOutOfRange;
     }
     if (std::from_chars(at, p, element).ec != std::errc{}) return Outcome::kOutOfRange;
     at = p;
@@ -170,7 +181,8 @@ struct Truth {
   static Outcome read(const char*& at, const char* end, Element& element) {
     const std::string_view rest(at, static_cast<std::size_t>(end - at));
     const std::size_t length = rest.starts_with("true") ? 4 : rest.starts_with("false") ? 5 : 1;
-    if (length == 1 && (rest.empty() || (rest.front() != '0' && rest.front() != '1'))) return Outcome::kNotThis;
+    if (length == 1 && (rest.empty() || (rest.front() != '0' && rest.front() != '1')))
+      return Outcome::kNotThis;
     element = length == 4 || rest.front() == '1' ? 1 : 0;
     at += length;
     return Outcome::kRead;
@@ -183,7 +195,11 @@ class Reader {
   using Element = typename Kind::Element;
 
   Reader(std::string_view text, std::string_view name, DataType type, std::size_t expected)
-      : type_(type), at_(text.data()), end_(text.data() + text.size()), nesting_(name, type), capacity_(expected) {
+      : type_(type),
+        at_(text.data()),
+        end_(text.data() + text.size()),
+        nesting_(name, type),
+        capacity_(expected) {
     data_ = std::make_unique_for_overwrite<std::byte[]>(capacity_ * sizeof(Element));
   }
 
@@ -222,7 +238,8 @@ class Reader {
       if (count > 0) {
         // The item before was read; a comma or the end follows it.
         const char next = at_ < end_ ? *at_ : '\0';
-        if (next != ',' && next != ']') return nesting_.not_json("a list needs a comma or an end here", depth + 1);
+        if (next != ',' && next != ']')
+          return nesting_.not_json("a list needs a comma or an end here", depth + 1);
         ++at_;
         if (next == ']') return nesting_.end_list(depth, count);
         skip_blanks();
@@ -236,8 +253,8 @@ class Reader {
     }
   }
 
-  // As many short numbers as there are at the front of a list of values, up to its end or to anything unusual. Needs no
-  // look at the end of the text: the text of a list ends with a bracket.
+  // As many short numbers as there are at the front of a list of values, up to its end or to anything
+  // unusual. Needs no look at the end of the text: the text of a list ends with a bracket.
   std::int64_t short_values() {
     const char* p = at_;
     const std::size_t before = count_;
@@ -260,9 +277,13 @@ class Reader {
     Element element{};
     if (at_ == end_) return nesting_.not_json("a value is missing", depth);
     switch (Kind::read(at_, end_, element)) {
-      case Outcome::kRead: push(element); return {};
-      case Outcome::kOutOfRange: return nesting_.out_of_range(depth);
-      case Outcome::kNotThis: break;
+      case Outcome::kRead:
+        push(element);
+        return {};
+      case Outcome::kOutOfRange:
+        return nesting_.out_of_range(depth);
+      case Outcome::kNotThis:
+        break;
     }
     return nesting_.not_a(Kind::kWanted, token(), depth);
   }
@@ -309,20 +330,34 @@ base::Result<tensor::Tensor> read_numbers(std::string_view text, std::string_vie
                                           std::int64_t expected_elements) {
   const auto expected = static_cast<std::size_t>(expected_elements);
   switch (type) {
-    case DataType::kFp32: return Reader<Real<float>>(text, name, type, expected).read();
-    case DataType::kFp64: return Reader<Real<double>>(text, name, type, expected).read();
-    case DataType::kFp16: return Reader<Fp16>(text, name, type, expected).read();
-    case DataType::kBf16: return Reader<Bf16>(text, name, type, expected).read();
-    case DataType::kInt8: return Reader<Whole<std::int8_t>>(text, name, type, expected).read();
-    case DataType::kInt16: return Reader<Whole<std::int16_t>>(text, name, type, expected).read();
-    case DataType::kInt32: return Reader<Whole<std::int32_t>>(text, name, type, expected).read();
-    case DataType::kInt64: return Reader<Whole<std::int64_t>>(text, name, type, expected).read();
-    case DataType::kUint8: return Reader<Whole<std::uint8_t>>(text, name, type, expected).read();
-    case DataType::kUint16: return Reader<Whole<std::uint16_t>>(text, name, type, expected).read();
-    case DataType::kUint32: return Reader<Whole<std::uint32_t>>(text, name, type, expected).read();
-    case DataType::kUint64: return Reader<Whole<std::uint64_t>>(text, name, type, expected).read();
-    case DataType::kBool: return Reader<Truth>(text, name, type, expected).read();
-    case DataType::kBytes: break;
+    case DataType::kFp32:
+      return Reader<Real<float>>(text, name, type, expected).read();
+    case DataType::kFp64:
+      return Reader<Real<double>>(text, name, type, expected).read();
+    case DataType::kFp16:
+      return Reader<Fp16>(text, name, type, expected).read();
+    case DataType::kBf16:
+      return Reader<Bf16>(text, name, type, expected).read();
+    case DataType::kInt8:
+      return Reader<Whole<std::int8_t>>(text, name, type, expected).read();
+    case DataType::kInt16:
+      return Reader<Whole<std::int16_t>>(text, name, type, expected).read();
+    case DataType::kInt32:
+      return Reader<Whole<std::int32_t>>(text, name, type, expected).read();
+    case DataType::kInt64:
+      return Reader<Whole<std::int64_t>>(text, name, type, expected).read();
+    case DataType::kUint8:
+      return Reader<Whole<std::uint8_t>>(text, name, type, expected).read();
+    case DataType::kUint16:
+      return Reader<Whole<std::uint16_t>>(text, name, type, expected).read();
+    case DataType::kUint32:
+      return Reader<Whole<std::uint32_t>>(text, name, type, expected).read();
+    case DataType::kUint64:
+      return Reader<Whole<std::uint64_t>>(text, name, type, expected).read();
+    case DataType::kBool:
+      return Reader<Truth>(text, name, type, expected).read();
+    case DataType::kBytes:
+      break;
   }
   return base::fail(base::Code::kInternal, "strings are read elsewhere");
 }

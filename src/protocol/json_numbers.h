@@ -1,7 +1,8 @@
 // Numbers and truth values in nested JSON lists, read straight into a tensor's elements.
 //
-// Most of a request is numbers, and a general parser spends more on each than on all else: this one knows the type it
-// reads and the shape it expects. It is as strict as JSON (RFC 8259, 6): no leading zeros, no bare points, no NaN.
+// Most of a request is numbers, and a general parser spends more on each than on all else: this one knows the
+// type it reads and the shape it expects. It is as strict as JSON (RFC 8259, 6): no leading zeros, no bare
+// points, no NaN.
 #pragma once
 
 #include <string_view>
@@ -11,8 +12,8 @@
 
 namespace saccade::protocol {
 
-// `text` is one JSON value, maybe with white space around it; a readable byte must follow it. Every type but BYTES.
-// `name` stands in messages. `expected_elements` is a guess that saves growing.
+// `text` is one JSON value, maybe with white space around it; a readable byte must follow it. Every type but
+// BYTES. `name` stands in messages. `expected_elements` is a guess that saves growing.
 base::Result<tensor::Tensor> read_numbers(std::string_view text, std::string_view name, tensor::DataType type,
                                           std::int64_t expected_elements);
 

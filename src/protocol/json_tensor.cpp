@@ -24,7 +24,8 @@ class StringReader {
  private:
   base::Status level(ondemand::value value, std::size_t depth) {
     ondemand::json_type kind{};
-    if (const auto error = value.type().get(kind)) return nesting_.not_json(simdjson::error_message(error), depth);
+    if (const auto error = value.type().get(kind))
+      return nesting_.not_json(simdjson::error_message(error), depth);
     if (kind == ondemand::json_type::array) return list(value, depth);
     if (base::Status status = nesting_.value_at(depth); !status) return status;
     std::string_view text;

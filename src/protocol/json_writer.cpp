@@ -1,9 +1,9 @@
 #include "protocol/json_writer.h"
 
-#include <simdjson.h>
-
 #include <charconv>
 #include <cmath>
+
+#include <simdjson.h>
 
 #include "tensor/half.h"
 
@@ -30,11 +30,21 @@ void append_real(std::string& out, T number) {
 void append_escaped(std::string& out, char c) {
   constexpr char kHex[] = "0123456789abcdef";
   switch (c) {
-    case '"': out += "\\\""; break;
-    case '\\': out += "\\\\"; break;
-    case '\n': out += "\\n"; break;
-    case '\r': out += "\\r"; break;
-    case '\t': out += "\\t"; break;
+    case '"':
+      out += "\\\"";
+      break;
+    case '\\':
+      out += "\\\\";
+      break;
+    case '\n':
+      out += "\\n";
+      break;
+    case '\r':
+      out += "\\r";
+      break;
+    case '\t':
+      out += "\\t";
+      break;
     default:
       if (static_cast<unsigned char>(c) < 0x20) {
         out += "\\u00";
@@ -86,27 +96,63 @@ void append_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void append_number(std::string& out, std::int64_t number) { append_chars(out, number); }
-void append_number(std::string& out, std::uint64_t number) { append_chars(out, number); }
-void append_number(std::string& out, float number) { append_real(out, number); }
-void append_number(std::string& out, double number) { append_real(out, number); }
+void append_number(std::string& out, std::int64_t number) {
+  append_chars(out, number);
+}
+void append_number(std::string& out, std::uint64_t number) {
+  append_chars(out, number);
+}
+void append_number(std::string& out, float number) {
+  append_real(out, number);
+}
+void append_number(std::string& out, double number) {
+  append_real(out, number);
+}
 
 void append_element(std::string& out, const tensor::TensorView& tensor, std::size_t index) {
   switch (tensor.type) {
-    case DataType::kBool: out += tensor.as<std::uint8_t>()[index] != 0 ? "true" : "false"; break;
-    case DataType::kUint8: append_chars(out, static_cast<unsigned>(tensor.as<std::uint8_t>()[index])); break;
-    case DataType::kUint16: append_chars(out, tensor.as<std::uint16_t>()[index]); break;
-    case DataType::kUint32: append_chars(out, tensor.as<std::uint32_t>()[index]); break;
-    case DataType::kUint64: append_chars(out, tensor.as<std::uint64_t>()[index]); break;
-    case DataType::kInt8: append_chars(out, static_cast<int>(tensor.as<std::int8_t>()[index])); break;
-    case DataType::kInt16: append_chars(out, tensor.as<std::int16_t>()[index]); break;
-    case DataType::kInt32: append_chars(out, tensor.as<std::int32_t>()[index]); break;
-    case DataType::kInt64: append_chars(out, tensor.as<std::int64_t>()[index]); break;
-    case DataType::kFp16: append_real(out, tensor::fp16_to_float(tensor.as<std::uint16_t>()[index])); break;
-    case DataType::kBf16: append_real(out, tensor::bf16_to_float(tensor.as<std::uint16_t>()[index])); break;
-    case DataType::kFp32: append_real(out, tensor.as<float>()[index]); break;
-    case DataType::kFp64: append_real(out, tensor.as<double>()[index]); break;
-    case DataType::kBytes: append_string(out, tensor.strings[index]); break;
+    case DataType::kBool:
+      out += tensor.as<std::uint8_t>()[index] != 0 ? "true" : "false";
+      break;
+    case DataType::kUint8:
+      append_chars(out, static_cast<unsigned>(tensor.as<std::uint8_t>()[index]));
+      break;
+    case DataType::kUint16:
+      append_chars(out, tensor.as<std::uint16_t>()[index]);
+      break;
+    case DataType::kUint32:
+      append_chars(out, tensor.as<std::uint32_t>()[index]);
+      break;
+    case DataType::kUint64:
+      append_chars(out, tensor.as<std::uint64_t>()[index]);
+      break;
+    case DataType::kInt8:
+      append_chars(out, static_cast<int>(tensor.as<std::int8_t>()[index]));
+      break;
+    case DataType::kInt16:
+      append_chars(out, tensor.as<std::int16_t>()[index]);
+      break;
+    case DataType::kInt32:
+      append_chars(out, tensor.as<std::int32_t>()[index]);
+      break;
+    case DataType::kInt64:
+      append_chars(out, tensor.as<std::int64_t>()[index]);
+      break;
+    case DataType::kFp16:
+      append_real(out, tensor::fp16_to_float(tensor.as<std::uint16_t>()[index]));
+      break;
+    case DataType::kBf16:
+      append_real(out, tensor::bf16_to_float(tensor.as<std::uint16_t>()[index]));
+      break;
+    case DataType::kFp32:
+      append_real(out, tensor.as<float>()[index]);
+      break;
+    case DataType::kFp64:
+      append_real(out, tensor.as<double>()[index]);
+      break;
+    case DataType::kBytes:
+      append_string(out, tensor.strings[index]);
+      break;
   }
 }
 

@@ -9,10 +9,12 @@
 
 namespace saccade::protocol {
 
-void append_string(std::string& out, std::string_view text);  // quoted; bytes that are not UTF-8 become U+FFFD
+void append_string(std::string& out,
+                   std::string_view text);  // quoted; bytes that are not UTF-8 become U+FFFD
 void append_number(std::string& out, std::int64_t number);
 void append_number(std::string& out, std::uint64_t number);
-// The shortest digits that read back as the same value; not-a-number and infinities, which JSON lacks, as null.
+// The shortest digits that read back as the same value; not-a-number and infinities, which JSON lacks, as
+// null.
 void append_number(std::string& out, float number);
 void append_number(std::string& out, double number);
 // Nested arrays in the tensor's shape; a bare value for rank 0.

@@ -46,8 +46,8 @@ base::Status Nesting::out_of_range(std::size_t depth) const {
 
 base::Status Nesting::not_a(std::string_view wanted, std::string_view got, std::size_t depth) const {
   while (!got.empty() && static_cast<unsigned char>(got.back()) <= ' ') got.remove_suffix(1);
-  return wrong("must be " + std::string(wanted) + " (" + std::string(tensor::data_type_name(type_)) + "), got " +
-                   std::string(got.substr(0, 40)),
+  return wrong("must be " + std::string(wanted) + " (" + std::string(tensor::data_type_name(type_)) +
+                   "), got " + std::string(got.substr(0, 40)),
                depth);
 }
 

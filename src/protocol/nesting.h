@@ -1,5 +1,5 @@
-// The shape of nested lists, found while they are read: every list at one depth must be as long as the others there,
-// and values must all lie at the same depth. Says where in the input something is wrong.
+// The shape of nested lists, found while they are read: every list at one depth must be as long as the others
+// there, and values must all lie at the same depth. Says where in the input something is wrong.
 #pragma once
 
 #include <array>
@@ -25,7 +25,8 @@ class Nesting {
   void item(std::size_t depth, std::int64_t index) { index_[depth] = index; }
   // A list ends with so many items.
   base::Status end_list(std::size_t depth, std::int64_t count);
-  // Whether the items of a list at this depth are known to be values: nothing about them needs to be asked again.
+  // Whether the items of a list at this depth are known to be values: nothing about them needs to be asked
+  // again.
   bool holds_values(std::size_t depth) const { return depth + 1 == rank_; }
 
   tensor::Shape shape() const;

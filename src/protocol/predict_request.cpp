@@ -1,10 +1,10 @@
 #include "protocol/predict_request.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <cstring>
 #include <optional>
+
+#include <simdjson.h>
 
 #include "protocol/json_tensor.h"
 #include "protocol/predict_shape.h"
@@ -29,7 +29,8 @@ std::string names_of(const request::ModelSignature& model) {
 }
 
 base::Error json_error(simdjson::error_code error) {
-  return {base::Code::kInvalidArgument, std::string("the body is not valid JSON: ") + simdjson::error_message(error)};
+  return {base::Code::kInvalidArgument,
+          std::string("the body is not valid JSON: ") + simdjson::error_message(error)};
 }
 
 // A string or a number, kept as it was written.
@@ -37,7 +38,8 @@ base::Result<std::string> read_id(ondemand::value value) {
   ondemand::json_type kind{};
   std::string_view raw;
   raw = value.raw_json_token();  // before the value is read, which moves on
-  if (value.type().get(kind) || (kind != ondemand::json_type::string && kind != ondemand::json_type::number)) {
+  if (value.type().get(kind) ||
+      (kind != ondemand::json_type::string && kind != ondemand::json_type::number)) {
     return base::invalid_argument("\"id\" must be a string or a number");
   }
   if (kind == ondemand::json_type::string) {
@@ -67,14 +69,16 @@ class Decoder {
 
   base::Result<PredictRequest> decode(std::string_view json) {
     ondemand::document document;
-    if (const auto error = own_parser().iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING)
+    if (const auto error = own_parser()
+                               .iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING)
                                .get(document)) {
       return std::unexpected(json_error(error));
     }
     ondemand::object object;
     if (const auto error = document.get_object().get(object)) {
       if (error != simdjson::INCORRECT_TYPE) return std::unexpected(json_error(error));
-      return base::invalid_argument("the body must be a JSON object with the inputs by name: " + names_of(model_));
+      return base::invalid_argument("the body must be a JSON object with the inputs by name: " +
+                                    names_of(model_));
     }
     for (auto entry : object) {
       ondemand::field field;
@@ -114,7 +118,8 @@ class Decoder {
     if (seen_[index]) return base::invalid_argument("input \"" + spec.name + "\" is there twice");
     seen_[index] = true;
     const tensor::Shape item = model_.batches() ? spec.shape.without_first() : spec.shape;
-    auto read = read_tensor(value, spec.name, spec.type, std::min<std::int64_t>(item.elements().value_or(64), 1 << 16));
+    auto read = read_tensor(value, spec.name, spec.type,
+                            std::min<std::int64_t>(item.elements().value_or(64), 1 << 16));
     if (!read) return std::unexpected(read.error());
     const auto fitted = fit_shape(read->shape(), spec.shape, model_.batches());
     if (!fitted) {
@@ -123,13 +128,14 @@ class Decoder {
     }
     if (fitted->batch == 0) return base::invalid_argument("input \"" + spec.name + "\": the batch is empty");
     if (model_.batches() && fitted->batch > model_.max_batch_size) {
-      return base::invalid_argument("input \"" + spec.name + "\": a batch of " + std::to_string(fitted->batch) +
-                                    " is more than the model's max_batch_size of " +
-                                    std::to_string(model_.max_batch_size));
+      return base::invalid_argument(
+          "input \"" + spec.name + "\": a batch of " + std::to_string(fitted->batch) +
+          " is more than the model's max_batch_size of " + std::to_string(model_.max_batch_size));
     }
     if (first_ && (fitted->batch != request_.batch)) {
       return base::invalid_argument("input \"" + spec.name + "\" has " + std::to_string(fitted->batch) +
-                                    " items, input \"" + *first_ + "\" has " + std::to_string(request_.batch));
+                                    " items, input \"" + *first_ + "\" has " +
+                                    std::to_string(request_.batch));
     }
     if (!first_) first_ = spec.name;
     request_.batch = fitted->batch;
@@ -149,7 +155,8 @@ class Decoder {
 
 base::Result<PredictRequest> decode_predict(std::string_view json, const request::ModelSignature& model) {
   if (json.empty()) {
-    return base::invalid_argument("the body is empty; send a JSON object with the inputs by name: " + names_of(model));
+    return base::invalid_argument("the body is empty; send a JSON object with the inputs by name: " +
+                                  names_of(model));
   }
   return Decoder(model).decode(json);
 }
@@ -157,7 +164,8 @@ base::Result<PredictRequest> decode_predict(std::string_view json, const request
 std::string find_id(std::string_view json) {
   ondemand::document document;
   ondemand::value value;
-  if (own_parser().iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING).get(document)) return {};
+  if (own_parser().iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING).get(document))
+    return {};
   if (document["id"].get(value)) return {};
   return read_id(value).value_or("");
 }
@@ -171,7 +179,8 @@ base::Result<PredictRequest> decode_raw(std::string_view bytes, const request::M
   PredictRequest request;
   if (spec.type == tensor::DataType::kBytes) {
     const auto fitted = fit_shape({}, spec.shape, model.batches());
-    if (!fitted) return base::invalid_argument("input \"" + spec.name + "\" takes more than one string: send JSON");
+    if (!fitted)
+      return base::invalid_argument("input \"" + spec.name + "\" takes more than one string: send JSON");
     request.inputs.emplace_back(fitted->shape, std::vector<std::string>{std::string(bytes)});
     return request;
   }
@@ -186,9 +195,9 @@ base::Result<PredictRequest> decode_raw(std::string_view bytes, const request::M
   const std::size_t most = model.batches() ? static_cast<std::size_t>(model.max_batch_size) : 1;
   if (items == 0 || items * item_bytes != bytes.size() || items > most) {
     return base::invalid_argument("input \"" + spec.name + "\": got " + std::to_string(bytes.size()) +
-                                  " bytes, one item has " + std::to_string(item_bytes) + " (" + item.text() + " of " +
-                                  std::string(tensor::data_type_name(spec.type)) + ") and a message at most " +
-                                  std::to_string(most) + " of them");
+                                  " bytes, one item has " + std::to_string(item_bytes) + " (" + item.text() +
+                                  " of " + std::string(tensor::data_type_name(spec.type)) +
+                                  ") and a message at most " + std::to_string(most) + " of them");
   }
   request.batch = static_cast<std::int64_t>(items);
   request.single = items == 1;

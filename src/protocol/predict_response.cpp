@@ -10,7 +10,8 @@ namespace {
 using tensor::DataType;
 
 double probability(const tensor::TensorView& view, std::size_t index) {
-  return view.type == DataType::kFp64 ? view.as<double>()[index] : static_cast<double>(view.as<float>()[index]);
+  return view.type == DataType::kFp64 ? view.as<double>()[index]
+                                      : static_cast<double>(view.as<float>()[index]);
 }
 
 void append_probability(std::string& out, const tensor::TensorView& view, std::size_t index) {
@@ -27,8 +28,9 @@ class ClassifierWriter {
                    const request::ModelSignature& model, bool probabilities)
       : out_(out),
         view_(response.outputs[static_cast<std::size_t>(model.probabilities)]),
-        label_(model.predicted_label < 0 ? nullptr
-                                         : &response.outputs[static_cast<std::size_t>(model.predicted_label)]),
+        label_(model.predicted_label < 0
+                   ? nullptr
+                   : &response.outputs[static_cast<std::size_t>(model.predicted_label)]),
         names_(model.outputs[static_cast<std::size_t>(model.probabilities)].labels),
         classes_(static_cast<std::size_t>(view_.shape[view_.shape.rank() - 1])),
         probabilities_(probabilities) {}
@@ -117,7 +119,8 @@ void append_timestamp(std::string& out, std::int64_t unix_micros) {
   out.append(fraction, 7);
 }
 
-std::string wrap_result(std::string_view result, const request::ModelSignature& model, const Envelope& envelope) {
+std::string wrap_result(std::string_view result, const request::ModelSignature& model,
+                        const Envelope& envelope) {
   std::string out;
   out.reserve(result.size() + model.name.size() + 160 + envelope.client_id.size());
   out += '{';

@@ -34,6 +34,7 @@ struct Envelope {
 };
 
 // The whole answer around a result.
-std::string wrap_result(std::string_view result, const request::ModelSignature& model, const Envelope& envelope);
+std::string wrap_result(std::string_view result, const request::ModelSignature& model,
+                        const Envelope& envelope);
 
 }  // namespace saccade::protocol

@@ -5,7 +5,8 @@ namespace {
 
 using tensor::Shape;
 
-// Puts the sent dimensions in the places of the wanted ones that are not of size one; nothing where they don't fit.
+// Puts the sent dimensions in the places of the wanted ones that are not of size one; nothing where they
+// don't fit.
 std::optional<Shape> spread(const Shape& sent, const Shape& wanted) {
   Shape result;
   std::size_t next = 0;
@@ -36,7 +37,8 @@ std::optional<FittedShape> fit_shape(const Shape& sent, const Shape& wanted, boo
   if (has_rows && item.accepts(rest)) return FittedShape{sent, sent[0], false};
   if (const auto fitted = spread(sent, item)) return FittedShape{fitted->with_first(1), 1, true};
   if (has_rows) {
-    if (const auto fitted = spread(rest, item)) return FittedShape{fitted->with_first(sent[0]), sent[0], false};
+    if (const auto fitted = spread(rest, item))
+      return FittedShape{fitted->with_first(sent[0]), sent[0], false};
   }
   return std::nullopt;
 }

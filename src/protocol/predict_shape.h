@@ -15,8 +15,8 @@ struct FittedShape {
   bool single = true;      // one item without a batch dimension
 };
 
-// Tried in this order: the item itself, a list of items, and both again without regard to dimensions of size one.
-// Nothing where none fits.
+// Tried in this order: the item itself, a list of items, and both again without regard to dimensions of size
+// one. Nothing where none fits.
 std::optional<FittedShape> fit_shape(const tensor::Shape& sent, const tensor::Shape& wanted, bool batches);
 
 // "[28,28], or a list of such": for messages.

@@ -1,8 +1,8 @@
 // One prediction asked for, and its answer, whatever protocol they travel by.
 //
-// A request is made by a transport on its event loop, handed down by value, and answered exactly once on the same
-// loop. `caller_gone` is the only part that two threads share: the transport sets it, the scheduler reads it
-// before it spends compute.
+// A request is made by a transport on its event loop, handed down by value, and answered exactly once on the
+// same loop. `caller_gone` is the only part that two threads share: the transport sets it, the scheduler
+// reads it before it spends compute.
 #pragma once
 
 #include <atomic>
@@ -27,11 +27,11 @@ struct InferenceRequest {
 
 // Where the time of one request went. All parts end to end make up what the caller waited inside the server.
 struct Timings {
-  base::TimePoint queued{};         // handed to the scheduler
-  base::TimePoint batched{};        // taken into a batch
-  base::TimePoint run_started{};    // inputs joined
-  base::TimePoint run_finished{};   // the model has answered
-  std::int64_t batch_size = 0;      // items in the run that it shared
+  base::TimePoint queued{};        // handed to the scheduler
+  base::TimePoint batched{};       // taken into a batch
+  base::TimePoint run_started{};   // inputs joined
+  base::TimePoint run_finished{};  // the model has answered
+  std::int64_t batch_size = 0;     // items in the run that it shared
 };
 
 // Whatever owns the memory behind a run's outputs; shared by the answers that came out of one batch.

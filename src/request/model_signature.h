@@ -1,5 +1,5 @@
-// What a model takes and gives, as the transports need to know it to decode a request and to encode an answer.
-// Constant once the model is loaded; read from any thread.
+// What a model takes and gives, as the transports need to know it to decode a request and to encode an
+// answer. Constant once the model is loaded; read from any thread.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,9 @@ namespace saccade::request {
 struct TensorSpec {
   std::string name;
   tensor::DataType type = tensor::DataType::kFp32;
-  tensor::Shape shape;              // as a request carries it, the batch dimension first where the model batches
-  std::vector<std::string> labels;  // of an output: the class at each index of the last dimension, may be empty
+  tensor::Shape shape;  // as a request carries it, the batch dimension first where the model batches
+  std::vector<std::string>
+      labels;  // of an output: the class at each index of the last dimension, may be empty
 };
 
 struct ModelSignature {

@@ -1,16 +1,18 @@
 #include "runtime/event_loop.h"
 
 #include <pthread.h>
+#include <string>
 
 #include <boost/asio/executor_work_guard.hpp>
-#include <string>
 
 namespace saccade::runtime {
 namespace {
 thread_local EventLoop* current_loop = nullptr;
 }  // namespace
 
-EventLoop* EventLoop::current() { return current_loop; }
+EventLoop* EventLoop::current() {
+  return current_loop;
+}
 
 void EventLoop::run() {
   current_loop = this;

@@ -1,13 +1,14 @@
-// Event loops: one thread each, running one io_context. A connection lives and dies on one loop; nothing on a loop
-// blocks.
+// Event loops: one thread each, running one io_context. A connection lives and dies on one loop; nothing on a
+// loop blocks.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 namespace saccade::runtime {
 
@@ -33,7 +34,8 @@ class EventLoop {
   boost::asio::io_context context_{1};
 };
 
-// The process's loops. start() once; stop() lets the handler under way on each loop finish and joins the threads.
+// The process's loops. start() once; stop() lets the handler under way on each loop finish and joins the
+// threads.
 class LoopGroup {
  public:
   explicit LoopGroup(std::size_t count);

@@ -1,10 +1,9 @@
 #include "runtime/processors.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <sched.h>
 #include <string>
 
 namespace saccade::runtime {

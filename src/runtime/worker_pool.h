@@ -1,9 +1,10 @@
 // Threads for work that blocks (databases, files), so that event loops never do. Safe from any thread.
 #pragma once
 
+#include <utility>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <utility>
 
 namespace saccade::runtime {
 

@@ -18,8 +18,8 @@ void BatchQueue::take(std::int64_t max_batch_size, std::vector<Job>& batch, std:
     if (job.caller_gone()) {
       items_ -= job.items();
       abandoned.push_back(std::move(job));
-    } else if (batch.size() == first || (items + job.items() <= max_batch_size &&
-                                         BatchRunner::compatible(batch[first], job))) {
+    } else if (batch.size() == first ||
+               (items + job.items() <= max_batch_size && BatchRunner::compatible(batch[first], job))) {
       items += job.items();
       items_ -= job.items();
       batch.push_back(std::move(job));

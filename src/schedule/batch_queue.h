@@ -16,8 +16,8 @@ class BatchQueue {
   std::int64_t items() const { return items_; }
   base::TimePoint oldest() const { return jobs_.front().timings.queued; }
 
-  // Moves the next batch to the end of `batch`: the oldest request and those behind it that can share its run, up to
-  // max_batch_size items (0: the oldest alone). Requests whose caller has gone go to `abandoned`.
+  // Moves the next batch to the end of `batch`: the oldest request and those behind it that can share its
+  // run, up to max_batch_size items (0: the oldest alone). Requests whose caller has gone go to `abandoned`.
   void take(std::int64_t max_batch_size, std::vector<Job>& batch, std::vector<Job>& abandoned);
 
  private:

@@ -19,8 +19,8 @@ class BatchRunner {
 
   BatchRunner(std::unique_ptr<engine::Session> session, ModelMetrics& metrics);
 
-  // Members whose inputs agree in all but the first dimension share a run; others get one of their own. The jobs'
-  // items together are at most max_batch_size. Adds one result per job to `results`.
+  // Members whose inputs agree in all but the first dimension share a run; others get one of their own. The
+  // jobs' items together are at most max_batch_size. Adds one result per job to `results`.
   void run(std::span<Job> jobs, std::vector<ResponseResult>& results);
 
   // Whether two requests can share a run.

@@ -1,11 +1,10 @@
-// The scheduler for models longer than a hop between threads: one queue, and one thread for each instance of the
-// model. Answers go back to each job's loop, all of a batch that belong to one loop in one hop.
-#include <pthread.h>
-
+// The scheduler for models longer than a hop between threads: one queue, and one thread for each instance of
+// the model. Answers go back to each job's loop, all of a batch that belong to one loop in one hop.
 #include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <pthread.h>
 #include <thread>
 #include <vector>
 
@@ -22,7 +21,8 @@ class InstanceScheduler final : public Scheduler {
                     ModelMetrics& metrics)
       : policy_(policy), metrics_(metrics), instances_(sessions.size()) {
     for (auto& session : sessions) {
-      threads_.emplace_back([this, runner = BatchRunner(std::move(session), metrics_)]() mutable { work(runner); });
+      threads_.emplace_back(
+          [this, runner = BatchRunner(std::move(session), metrics_)]() mutable { work(runner); });
       pthread_setname_np(threads_.back().native_handle(), "instance");
     }
   }
@@ -111,7 +111,8 @@ class InstanceScheduler final : public Scheduler {
 
   bool full_enough() const {
     if (policy_.max_queue_delay.count() == 0 || queue_.items() >= policy_.max_batch_size) return true;
-    return std::ranges::find(policy_.preferred_batch_sizes, queue_.items()) != policy_.preferred_batch_sizes.end();
+    return std::ranges::find(policy_.preferred_batch_sizes, queue_.items()) !=
+           policy_.preferred_batch_sizes.end();
   }
 
   static void deliver(std::vector<Job>& batch, std::vector<BatchRunner::ResponseResult>& results) {

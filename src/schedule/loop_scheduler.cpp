@@ -1,7 +1,7 @@
 // The scheduler for models shorter than a hop between threads: each event loop runs what it decoded itself.
 //
-// The batch forms without a wait: the first request of a turn posts a flush, which runs behind all handlers that
-// are ready, and each of those may add a request. Every lane belongs to its loop's thread.
+// The batch forms without a wait: the first request of a turn posts a flush, which runs behind all handlers
+// that are ready, and each of those may add a request. Every lane belongs to its loop's thread.
 #include <memory>
 #include <vector>
 
@@ -40,7 +40,8 @@ class LoopScheduler final : public Scheduler {
 
  private:
   struct Lane {
-    Lane(std::unique_ptr<engine::Session> session, ModelMetrics& metrics) : runner(std::move(session), metrics) {}
+    Lane(std::unique_ptr<engine::Session> session, ModelMetrics& metrics)
+        : runner(std::move(session), metrics) {}
     BatchQueue queue;
     BatchRunner runner;
     bool flush_posted = false;

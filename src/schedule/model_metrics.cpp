@@ -5,10 +5,11 @@ namespace {
 
 observe::Counter& requests(observe::Registry& registry, observe::Labels labels, const char* outcome) {
   labels.emplace_back("outcome", outcome);
-  return registry.counter("saccade_inference_requests_total",
-                          "Inference requests by outcome: success, invalid (the request was at fault), error (the "
-                          "model or the server was), rejected (no room in the queue), cancelled (the caller had gone).",
-                          labels);
+  return registry.counter(
+      "saccade_inference_requests_total",
+      "Inference requests by outcome: success, invalid (the request was at fault), error (the "
+      "model or the server was), rejected (no room in the queue), cancelled (the caller had gone).",
+      labels);
 }
 
 observe::Histogram& duration(observe::Registry& registry, const observe::Labels& labels, const char* name,
@@ -30,7 +31,8 @@ ModelMetrics::ModelMetrics(observe::Registry& registry, const observe::Labels& l
       items(registry.counter("saccade_inference_items_total",
                              "Items predicted: a request that carries a batch of 8 adds 8.", labels)),
       runs(registry.counter("saccade_model_runs_total", "Runs of the model, each with one batch.", labels)),
-      pending(registry.gauge("saccade_pending_requests", "Requests that wait for the model or are in it.", labels)),
+      pending(registry.gauge("saccade_pending_requests", "Requests that wait for the model or are in it.",
+                             labels)),
       queue_time(duration(registry, labels, "saccade_queue_duration_seconds",
                           "Time of a request between the scheduler's door and its batch.")),
       batch_time(duration(registry, labels, "saccade_batch_duration_seconds",

@@ -1,12 +1,13 @@
 // When a request runs, with whom, and where: one Scheduler per model version.
 //
-// Two kinds stand behind this interface. A model whose run is shorter than a hop between threads runs on the loop
-// that decoded the request (loop_scheduler.h); any other on instance threads of its own (instance_scheduler.h). In
-// both, whatever has arrived when an instance becomes free is the next batch.
+// Two kinds stand behind this interface. A model whose run is shorter than a hop between threads runs on the
+// loop that decoded the request (loop_scheduler.h); any other on instance threads of its own
+// (instance_scheduler.h). In both, whatever has arrived when an instance becomes free is the next batch.
 //
-// Promises, of both: every job is answered exactly once, on the loop that submitted it; a run never carries more
-// than max_batch_size items; a partial batch waits at most max_queue_delay, and not at all where that is 0; a member
-// that the model refuses fails alone; a job whose caller has gone is answered kCancelled without a run.
+// Promises, of both: every job is answered exactly once, on the loop that submitted it; a run never carries
+// more than max_batch_size items; a partial batch waits at most max_queue_delay, and not at all where that is
+// 0; a member that the model refuses fails alone; a job whose caller has gone is answered kCancelled without
+// a run.
 #pragma once
 
 #include <chrono>
@@ -20,7 +21,7 @@
 namespace saccade::schedule {
 
 struct BatchPolicy {
-  std::int64_t max_batch_size = 0;  // items in one run; 0: each request runs alone
+  std::int64_t max_batch_size = 0;                  // items in one run; 0: each request runs alone
   std::vector<std::int64_t> preferred_batch_sizes;  // sent off at once when reached; ascending
   std::chrono::microseconds max_queue_delay{0};     // how long a free instance waits for a fuller batch
   std::size_t max_queue = 4096;                     // requests waiting; one more is refused

@@ -4,7 +4,8 @@ namespace saccade::serve {
 namespace {
 
 base::Error no_log() {
-  return {base::Code::kNotFound, "the prediction log is off; start the server with --log sqlite:predictions.db"};
+  return {base::Code::kNotFound,
+          "the prediction log is off; start the server with --log sqlite:predictions.db"};
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ void Service::find_prediction(const base::Uuid& id, runtime::EventLoop& loop, Fo
 void Service::list_predictions(const record::Query& query, runtime::EventLoop& loop, Listed listed) {
   if (log_ == nullptr) return listed(std::unexpected(no_log()));
   workers_->post([this, query, &loop, listed = std::move(listed)]() mutable {
-    loop.post([listed = std::move(listed), result = log_->list(query)]() mutable { listed(std::move(result)); });
+    loop.post(
+        [listed = std::move(listed), result = log_->list(query)]() mutable { listed(std::move(result)); });
   });
 }
 

@@ -1,7 +1,8 @@
-// The one door that the transports know: which models there are, a prediction by one of them, its place in the log.
+// The one door that the transports know: which models there are, a prediction by one of them, its place in
+// the log.
 //
-// Safe from every event loop. infer() never blocks; find_prediction() and list_predictions() answer from a worker
-// thread's database call, on the caller's loop.
+// Safe from every event loop. infer() never blocks; find_prediction() and list_predictions() answer from a
+// worker thread's database call, on the caller's loop.
 #pragma once
 
 #include <atomic>
@@ -35,7 +36,8 @@ class Service {
   using ModelPointer = model::Catalog::ModelPointer;
 
   // `log` may be null: nothing is recorded.
-  Service(observe::Registry& registry, std::unique_ptr<record::PredictionLog> log, LogMode log_mode, bool log_inputs);
+  Service(observe::Registry& registry, std::unique_ptr<record::PredictionLog> log, LogMode log_mode,
+          bool log_inputs);
   ~Service();
 
   model::Catalog& catalog() { return catalog_; }

@@ -31,7 +31,9 @@ constexpr std::array<Entry, 14> kEntries{{
 
 }  // namespace
 
-std::string_view data_type_name(DataType type) { return kEntries[static_cast<std::size_t>(type)].name; }
+std::string_view data_type_name(DataType type) {
+  return kEntries[static_cast<std::size_t>(type)].name;
+}
 
 std::optional<DataType> parse_data_type(std::string_view name) {
   for (const Entry& entry : kEntries) {
@@ -40,6 +42,8 @@ std::optional<DataType> parse_data_type(std::string_view name) {
   return std::nullopt;
 }
 
-std::size_t element_size(DataType type) { return kEntries[static_cast<std::size_t>(type)].size; }
+std::size_t element_size(DataType type) {
+  return kEntries[static_cast<std::size_t>(type)].size;
+}
 
 }  // namespace saccade::tensor

@@ -1,5 +1,5 @@
-// 16-bit floats as bits: IEEE 754 binary16 (FP16) and bfloat16 (BF16), to and from float. Rounds to nearest, ties
-// to even; values beyond the range become infinite.
+// 16-bit floats as bits: IEEE 754 binary16 (FP16) and bfloat16 (BF16), to and from float. Rounds to nearest,
+// ties to even; values beyond the range become infinite.
 #pragma once
 
 #include <cstdint>

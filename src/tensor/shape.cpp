@@ -8,7 +8,9 @@ Shape::Shape(std::span<const std::int64_t> dims) : rank_(std::min(dims.size(), k
   std::copy_n(dims.begin(), rank_, dims_.begin());
 }
 
-Shape Shape::without_first() const { return rank_ == 0 ? Shape{} : Shape(dims().subspan(1)); }
+Shape Shape::without_first() const {
+  return rank_ == 0 ? Shape{} : Shape(dims().subspan(1));
+}
 
 Shape Shape::with_first(std::int64_t dim) const {
   Shape result;
@@ -51,6 +53,8 @@ std::string Shape::text() const {
   return text + "]";
 }
 
-bool operator==(const Shape& a, const Shape& b) { return std::ranges::equal(a.dims(), b.dims()); }
+bool operator==(const Shape& a, const Shape& b) {
+  return std::ranges::equal(a.dims(), b.dims());
+}
 
 }  // namespace saccade::tensor

@@ -1,4 +1,5 @@
-// Shapes: up to eight dimensions held in place, -1 for a free one. Shapes of real tensors have no free dimension.
+// Shapes: up to eight dimensions held in place, -1 for a free one. Shapes of real tensors have no free
+// dimension.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Tensors: `Tensor` owns its elements, `TensorView` looks at somebody else's. Elements lie dense, row by row, in
-// the machine's (little-endian) order; BOOL is one byte; BYTES are std::strings.
+// Tensors: `Tensor` owns its elements, `TensorView` looks at somebody else's. Elements lie dense, row by row,
+// in the machine's (little-endian) order; BOOL is one byte; BYTES are std::strings.
 //
 // Neither is synchronised: one thread at a time writes a Tensor; any number may read it.
 #pragma once

@@ -34,6 +34,8 @@ std::optional<DataType> from_onnx(ONNXTensorElementDataType type) {
   return std::nullopt;
 }
 
-ONNXTensorElementDataType to_onnx(DataType type) { return kPairs[static_cast<std::size_t>(type)].second; }
+ONNXTensorElementDataType to_onnx(DataType type) {
+  return kPairs[static_cast<std::size_t>(type)].second;
+}
 
 }  // namespace saccade::engine::onnxruntime

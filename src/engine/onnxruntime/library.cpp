@@ -1,10 +1,10 @@
 #include "engine/onnxruntime/library.h"
 
-#include <dlfcn.h>
-#include <onnxruntime_c_api.h>
-
 #include <cstdlib>
+#include <dlfcn.h>
 #include <vector>
+
+#include <onnxruntime_c_api.h>
 
 namespace saccade::engine::onnxruntime {
 namespace {

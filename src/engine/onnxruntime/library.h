@@ -18,8 +18,8 @@ struct Library {
 };
 
 // Loads the library once per process; safe from any thread. Looked for, in this order: the file named by the
-// environment variable SACCADE_ONNXRUNTIME, `lib/` and `../lib/` beside the executable, the folder that the build
-// found it in, the system's loader. The error names every place tried.
+// environment variable SACCADE_ONNXRUNTIME, `lib/` and `../lib/` beside the executable, the folder that the
+// build found it in, the system's loader. The error names every place tried.
 base::Result<Library> library();
 
 }  // namespace saccade::engine::onnxruntime

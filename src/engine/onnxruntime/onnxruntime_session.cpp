@@ -52,7 +52,8 @@ base::Result<ModelFacts> read_facts(const Ort::Session& session, const std::file
                                " and is left out (scikit-learn: export with options={'zipmap': False})");
     }
   }
-  if (facts.outputs.empty()) return base::invalid_argument(model.string() + ": has no output that is a tensor");
+  if (facts.outputs.empty())
+    return base::invalid_argument(model.string() + ": has no output that is a tensor");
   const Ort::ModelMetadata metadata = session.GetModelMetadata();
   for (const auto& key : metadata.GetCustomMetadataMapKeysAllocated(allocator)) {
     if (const auto value = metadata.LookupCustomMetadataMapAllocated(key.get(), allocator)) {
@@ -92,9 +93,9 @@ base::Result<std::unique_ptr<Session>> OnnxRuntimeSession::open(const Ort::Env& 
     return std::make_unique<OnnxRuntimeSession>(std::move(session), *std::move(facts));
   } catch (const Ort::Exception& error) {
     const bool unreadable = error.GetOrtErrorCode() == ORT_INVALID_PROTOBUF;
-    return base::invalid_argument(model.string() + ": " +
-                                  (unreadable ? "is not an ONNX model, or is cut short: " : "can't be loaded: ") +
-                                  error.what());
+    return base::invalid_argument(
+        model.string() + ": " +
+        (unreadable ? "is not an ONNX model, or is cut short: " : "can't be loaded: ") + error.what());
   }
 }
 
@@ -114,7 +115,8 @@ Ort::Value OnnxRuntimeSession::borrow(const tensor::TensorView& view) const {
                                     dims.size(), to_onnx(view.type));
   }
   const Ort::AllocatorWithDefaultOptions allocator;
-  Ort::Value value = Ort::Value::CreateTensor(allocator, dims.data(), dims.size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING);
+  Ort::Value value =
+      Ort::Value::CreateTensor(allocator, dims.data(), dims.size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING);
   const auto texts = view.texts();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     char* place = value.GetResizedStringTensorElementBuffer(i, texts[i].size());
@@ -123,15 +125,16 @@ Ort::Value OnnxRuntimeSession::borrow(const tensor::TensorView& view) const {
   return value;
 }
 
-base::Result<std::shared_ptr<RunOutputs>> OnnxRuntimeSession::run(std::span<const tensor::TensorView> inputs) {
+base::Result<std::shared_ptr<RunOutputs>> OnnxRuntimeSession::run(
+    std::span<const tensor::TensorView> inputs) {
   try {
     values_.clear();
     for (const auto& view : inputs) values_.push_back(borrow(view));
     auto memory = std::make_shared<OrtOutputs>();
     memory->values.reserve(output_names_.size());
     for (std::size_t i = 0; i < output_names_.size(); ++i) memory->values.emplace_back(nullptr);
-    session_.Run(Ort::RunOptions{nullptr}, input_names_.data(), values_.data(), values_.size(), output_names_.data(),
-                 memory->values.data(), output_names_.size());
+    session_.Run(Ort::RunOptions{nullptr}, input_names_.data(), values_.data(), values_.size(),
+                 output_names_.data(), memory->values.data(), output_names_.size());
 
     auto outputs = std::make_shared<RunOutputs>();
     outputs->views.resize(output_names_.size());

@@ -8,7 +8,8 @@ namespace saccade::engine::onnxruntime {
 
 class OnnxRuntimeSession final : public Session {
  public:
-  static base::Result<std::unique_ptr<Session>> open(const Ort::Env& environment, const std::filesystem::path& model,
+  static base::Result<std::unique_ptr<Session>> open(const Ort::Env& environment,
+                                                     const std::filesystem::path& model,
                                                      const SessionOptions& options);
 
   OnnxRuntimeSession(Ort::Session session, ModelFacts facts);
