@@ -6,19 +6,12 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/config_file.h"
 #include "cli/nearest.h"
 #include "cli/version.h"
 
 namespace saccade::cli {
 namespace {
-
-// "--max-queue" → "SACCADE_MAX_QUEUE"
-std::string environment_name(const std::string& flag) {
-  std::string name = "SACCADE_";
-  for (const char c : flag.substr(2))
-    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return name;
-}
 
 template <typename T>
 CLI::Option* add(CLI::App& app, const std::string& flag, T& value, const std::string& help) {
@@ -38,9 +31,11 @@ void define_serve(CLI::App& app, ServeOptions& options) {
       "Every flag can also be set by the environment (--max-queue as SACCADE_MAX_QUEUE) and in the file that "
       "--config\n"
       "names (max-queue=100). The command line wins over the environment, the environment over the file.");
-  app.set_config("--config", "", "a file of settings, one `flag=value` a line")->envname("SACCADE_CONFIG");
-  app.add_option("models", options.models, "MODEL.onnx, NAME=MODEL.onnx, or a repository's directory")
+  add(app, "--config", options.config, "a file of settings in TOML, by the flags' names without the dashes");
+  app.add_option("models,--models", options.models,
+                 "MODEL.onnx, NAME=MODEL.onnx, or a repository's directory")
       ->required()
+      ->delimiter(',')
       ->envname("SACCADE_MODELS");
   add(app, "--host", options.host, "the address to listen on");
   add(app, "--port", options.port, "the port for HTTP and WebSocket; 0 takes a free one");
@@ -133,23 +128,33 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   return flags;
 }
 
-// CLI11 names what it does not know; this adds what was probably meant.
-int report(CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  std::fprintf(stderr, "saccade: %s\n", error.what());
-  const CLI::App* used = &app;
-  for (const CLI::App* command : app.get_subcommands()) used = command;
-  if (error.get_name() == "ExtrasError" || error.get_name() == "RequiredError") {
-    for (const std::string& word : app.remaining(true)) {
-      const bool flag = word.starts_with("-");
-      const std::string meant = flag ? nearest(word.substr(0, word.find('=')), flags_of(*used))
-                                     : nearest(word, {"serve", "check", "bench"});
-      if (!meant.empty()) std::fprintf(stderr, "saccade: did you mean %s?\n", meant.c_str());
-    }
-  }
-  std::fprintf(stderr, "saccade: `saccade%s%s --help` lists what there is\n", used == &app ? "" : " ",
-               used == &app ? "" : used->get_name().c_str());
+int refuse(const std::string& message, const std::string& command) {
+  std::fprintf(stderr, "saccade: %s\nsaccade: `saccade%s --help` lists what there is\n", message.c_str(),
+               command.empty() ? "" : (" " + command).c_str());
   return 2;
+}
+
+// What was probably meant by the first word that is none of ours; CLI11 names the word itself.
+std::string meant_by(const CLI::App& app, int argc, char** argv) {
+  const auto commands = app.get_subcommands();
+  if (commands.empty()) return argc > 1 ? nearest(argv[1], {"serve", "check", "bench"}) : "";
+  const std::vector<std::string> flags = flags_of(*commands.front());
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const std::string word = argument.substr(0, argument.find('='));
+    if (word.starts_with("--") && std::ranges::find(flags, word) == flags.end()) return nearest(word, flags);
+  }
+  return "";
+}
+
+int report(CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+  const auto commands = app.get_subcommands();
+  std::string message = error.what();
+  if (const std::string meant = meant_by(app, argc, argv); !meant.empty()) {
+    message += "\nsaccade: did you mean " + meant + "?";
+  }
+  return refuse(message, commands.empty() ? "" : commands.front()->get_name());
 }
 
 }  // namespace
@@ -167,10 +172,16 @@ int run(int argc, char** argv) {
   define_serve(*serve_command, serve_options);
   define_check(*check_command, check_options);
   define_bench(*bench_command, bench_options);
+  const bool serves = argc > 1 && std::string_view(argv[1]) == "serve";
+  if (const std::string file = config_file_of(argc, argv); serves && !file.empty()) {
+    if (const base::Status applied = apply_config_file(file, flags_of(*serve_command)); !applied) {
+      return refuse(applied.error().message, "serve");
+    }
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return report(app, error);
+    return report(app, error, argc, argv);
   }
   if (serve_command->parsed()) return serve(serve_options);
   if (check_command->parsed()) return check(check_options);

@@ -8,6 +8,7 @@
 namespace saccade::cli {
 
 struct ServeOptions {
+  std::string config;  // read before the rest, by config_file.h
   std::vector<std::string> models;
   std::string host = "localhost";
   std::uint16_t port = 8000;

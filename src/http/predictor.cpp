@@ -97,7 +97,7 @@ void Predictor::finish(Context context, base::Result<request::InferenceResponse>
                          .unix_micros = now,
                          .model = std::move(context.model),
                          .client_id = std::move(context.client_id),
-                         .result = std::move(result),
+                         .result = "{" + result + "}",
                          .latency_micros = latency.count(),
                          .input = std::move(context.input)};
   if (context.wait == record::Wait::kNothing) {

@@ -1,5 +1,6 @@
 #include "protocol/json_numbers.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -58,11 +59,31 @@ bool scan_number(const char*& at, const char* end, bool& whole) {
   return true;
 }
 
+// Whether a number that no double holds is too small for one, rather than too large: the place of its first digit
+// that is not zero tells.
+bool too_small(std::string_view text) {
+  const std::size_t exponent_at = std::min(text.find_first_of("eE"), text.size());
+  const std::size_t point = std::min(text.find('.'), exponent_at);
+  const std::size_t first = text.find_first_of("123456789");
+  int exponent = 0;
+  if (exponent_at < text.size()) {
+    std::string_view digits = text.substr(exponent_at + 1);
+    if (digits.starts_with('+')) digits.remove_prefix(1);
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), exponent).ec != std::errc{}) {
+      return digits.starts_with('-');
+    }
+  }
+  return static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first) + exponent < 0;
+}
+
 // How one element of each kind is read. `at` moves behind it only where it was read.
 template <typename T>
 struct Real {
   using Element = T;
   static constexpr std::string_view kWanted = "a number";
+  // From here on a value rounds to infinity. The shortest digits of the largest float lie below this, but above it.
+  static constexpr double kInfinite =
+      std::is_same_v<T, float> ? 0x1.ffffffp127 : std::numeric_limits<double>::infinity();
   static Outcome read(const char*& at, const char* end, Element& element) {
     // The usual cases: few digits, maybe a point, no exponent. Up to fifteen digits and their power of ten
     // are exact in a double, so that one division rounds once (Clinger 1990).
@@ -115,18 +136,10 @@ struct Real {
     if (!scan_number(p, end, whole)) return Outcome::kNotThis;
     double number = 0;
     if (std::from_chars(at, p, number).ec == std::errc::result_out_of_range) {
-      // Too small is zero, too large is an error: the exponent's sign, or the lack of a fraction, tells
-      // which.
-      const std::string_view text(at, static_cast<std::size_t>(p - at));
-      if (text.find("e-") == std::string_view::npos && text.find("E-") == std::string_view::npos &&
-          !text.starts_with("0.") && !text.starts_with("-0.")) {
-        return Outcome::kOutOfRange;
-      }
+      if (!too_small({at, static_cast<std::size_t>(p - at)})) return Outcome::kOutOfRange;
       number = 0;
     }
-    if (!std::isfinite(number) || std::abs(number) > static_cast<double>(std::numeric_limits<T>::max())) {
-      return Outcome::kOutOfRange;
-    }
+    if (!(std::abs(number) < kInfinite)) return Outcome::kOutOfRange;
     element = static_cast<T>(number);
     at = p;
     return Outcome::kRead;
