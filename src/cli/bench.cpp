@@ -49,6 +49,7 @@ base::Result<Row> measure(engine::Session& session, const model::CompletedModel&
                           std::int64_t batch, const BenchOptions& options) {
   const std::vector<tensor::Tensor> inputs = inputs_for(session, completed, batch);
   std::vector<tensor::TensorView> views;
+  views.reserve(inputs.size());
   for (const auto& input : inputs) views.push_back(input.view());
   for (int warm_up = 0; warm_up < 3; ++warm_up) {
     if (auto run = session.run(views); !run) return std::unexpected(run.error());

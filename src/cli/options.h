@@ -30,7 +30,7 @@ struct ServeOptions {
   std::size_t max_queue = 4096;
 
   std::size_t max_connections = 20'000;
-  std::size_t max_body_bytes = 64 * 1024 * 1024;
+  std::size_t max_body_bytes = std::size_t{64} * 1024 * 1024;
   int idle_timeout_s = 75;
   int header_timeout_s = 10;
   int body_timeout_s = 30;

@@ -48,12 +48,13 @@ std::optional<T> parse(std::string_view text) {
 std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
   if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':')
     return std::nullopt;
+  // Wide, since they are multiplied to seconds below.
   const auto year = parse<int>(text.substr(0, 4));
   const auto month = parse<unsigned>(text.substr(5, 2));
   const auto day = parse<unsigned>(text.substr(8, 2));
-  const auto hour = parse<int>(text.substr(11, 2));
-  const auto minute = parse<int>(text.substr(14, 2));
-  const auto second = parse<int>(text.substr(17, 2));
+  const auto hour = parse<std::int64_t>(text.substr(11, 2));
+  const auto minute = parse<std::int64_t>(text.substr(14, 2));
+  const auto second = parse<std::int64_t>(text.substr(17, 2));
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month),
                                          std::chrono::day(*day)};
@@ -67,11 +68,11 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
     fraction = *parsed;
     text.remove_prefix(end);
   }
-  int offset_minutes = 0;
+  std::int64_t offset_minutes = 0;
   if (text.size() == 6 &&
       (text[0] == '+' || text[0] == '-' || text[0] == ' ')) {  // a bare + in a query is a space
-    const auto hours = parse<int>(text.substr(1, 2));
-    const auto minutes = parse<int>(text.substr(4, 2));
+    const auto hours = parse<std::int64_t>(text.substr(1, 2));
+    const auto minutes = parse<std::int64_t>(text.substr(4, 2));
     if (!hours || !minutes) return std::nullopt;
     offset_minutes = (*hours * 60 + *minutes) * (text[0] == '-' ? -1 : 1);
   } else if (text != "Z" && text != "z") {

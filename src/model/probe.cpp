@@ -30,6 +30,7 @@ using Outputs = std::shared_ptr<engine::RunOutputs>;
 
 base::Result<Outputs> run(engine::Session& session, const std::vector<Tensor>& inputs) {
   std::vector<TensorView> views;
+  views.reserve(inputs.size());
   for (const Tensor& input : inputs) views.push_back(input.view());
   return session.run(views);
 }

@@ -7,11 +7,11 @@
 namespace saccade::net {
 
 struct Limits {
-  std::size_t connections = 20'000;                  // open at once, over all listeners
-  std::size_t header_bytes = 64 * 1024;              // request line and headers together
-  std::size_t headers = 128;                         // header fields of one request
-  std::size_t body_bytes = 64 * 1024 * 1024;         // of one request, or one WebSocket message
-  std::chrono::milliseconds idle_timeout{75'000};    // between requests
+  std::size_t connections = 20'000;                        // open at once, over all listeners
+  std::size_t header_bytes = std::size_t{64} * 1024;       // request line and headers together
+  std::size_t headers = 128;                               // header fields of one request
+  std::size_t body_bytes = std::size_t{64} * 1024 * 1024;  // of one request, or one WebSocket message
+  std::chrono::milliseconds idle_timeout{75'000};          // between requests
   std::chrono::milliseconds header_timeout{10'000};  // first byte of a request to the end of its headers
   std::chrono::milliseconds body_timeout{30'000};    // end of the headers to the end of the body
   std::chrono::milliseconds write_timeout{30'000};   // for a peer that reads nothing
@@ -19,7 +19,7 @@ struct Limits {
       30'000};                            // a silent peer is asked whether it lives, then closed
   std::size_t websocket_in_flight = 256;  // messages of one connection not yet answered
   std::size_t websocket_unsent_bytes =
-      1024 * 1024;  // answers that a peer may leave unread before it is not read
+      std::size_t{1024} * 1024;  // answers that a peer may leave unread before it is not read
 };
 
 }  // namespace saccade::net

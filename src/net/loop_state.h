@@ -37,7 +37,7 @@ class LoopState {
   NetMetrics& metrics;
 
   // Where every read lands first. A connection copies out what it must keep.
-  static constexpr std::size_t kReadBytes = 64 * 1024;
+  static constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
   std::unique_ptr<char[]> read_buffer;  // kReadBytes and padding
   std::string write_buffer;             // where an answer is put together; empty between uses
 

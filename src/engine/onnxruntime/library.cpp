@@ -23,7 +23,7 @@ std::vector<std::string> candidates() {
 #ifdef SACCADE_ONNXRUNTIME_DIRECTORY
   paths.push_back(std::filesystem::path(SACCADE_ONNXRUNTIME_DIRECTORY) / kSoname);
 #endif
-  paths.push_back(kSoname);
+  paths.emplace_back(kSoname);
   return paths;
 }
 
