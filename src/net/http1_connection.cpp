@@ -104,6 +104,7 @@ void Http1Connection::dispatch(std::string_view bytes) {
   busy_ = true;
   head_ = request.method == "HEAD";
   close_after_ = !parser_.keep_alive();
+  version_1_0_ = parser_.version_1_0();
   clear_deadline();
   behind_request_ = bytes.substr(parser_.consumed());
   dispatching_ = true;
@@ -142,7 +143,7 @@ void Http1Connection::read_ahead() {
 
 void Http1Connection::peer_ended_sending() {
   peer_ended_ = true;
-  if (parser_.version_1_0()) return;
+  if (version_1_0_) return;
   if (!send("HTTP/1.1 102 Processing\r\n\r\n")) return;
   socket_.async_wait(boost::asio::ip::tcp::socket::wait_error,
                      [this, keep = self()](const boost::system::error_code& error) {
@@ -200,7 +201,7 @@ void Http1Connection::write(const HttpResponse& response, bool close_after) {
   }
   if (close_after) {
     out += "\r\nConnection: close";
-  } else if (parser_.version_1_0()) {
+  } else if (version_1_0_) {
     out += "\r\nConnection: keep-alive";
   }
   out += "\r\n\r\n";

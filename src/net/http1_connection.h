@@ -49,6 +49,7 @@ class Http1Connection final : public Connection,
   bool busy_ = false;                // a request has gone up, its answer has not been written
   bool dispatching_ = false;         // inside handle()
   bool close_after_ = false;         // once the answer is out
+  bool version_1_0_ = false;         // of the request whose answer is next
   bool head_ = false;                // the request under way is a HEAD: no body goes back
   bool peer_ended_ = false;
   bool continued_ = false;   // "100 Continue" was sent for the request under way

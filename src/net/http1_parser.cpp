@@ -10,7 +10,7 @@ struct Http1Parser::Callbacks {
   static int url(llhttp_t* parser, const char* at, std::size_t length) {
     Http1Parser& me = self(parser);
     me.extend(me.target_, at, length);
-    return HPE_OK;
+    return me.within_header_bytes(at + length);
   }
   static int field(llhttp_t* parser, const char* at, std::size_t length) {
     Http1Parser& me = self(parser);
@@ -24,14 +24,14 @@ struct Http1Parser::Callbacks {
       me.in_value_ = false;
     }
     me.extend(me.fields_.back().name, at, length);
-    return HPE_OK;
+    return me.within_header_bytes(at + length);
   }
   static int value(llhttp_t* parser, const char* at, std::size_t length) {
     Http1Parser& me = self(parser);
     if (me.headers_complete_ || me.fields_.empty()) return HPE_OK;
     me.in_value_ = true;
     me.extend(me.fields_.back().value, at, length);
-    return HPE_OK;
+    return me.within_header_bytes(at + length);
   }
   static int value_complete(llhttp_t* parser) {
     self(parser).in_value_ = true;
@@ -95,6 +95,14 @@ int Http1Parser::fail(int status, std::string message) {
   return HPE_USER;
 }
 
+// Also where the whole of it came in one feed.
+int Http1Parser::within_header_bytes(const char* end) {
+  if (offset_of(end) <= limits_.header_bytes) return HPE_OK;
+  const bool in_target = fields_.empty();
+  return fail(in_target ? 414 : 431, std::string(in_target ? "the request line has" : "the headers have") +
+                                         " more than the " + std::to_string(limits_.header_bytes) + " bytes taken");
+}
+
 int Http1Parser::on_headers_complete() {
   headers_complete_ = true;
   keep_alive_ = llhttp_should_keep_alive(&parser_) != 0;
@@ -128,7 +136,8 @@ int Http1Parser::on_body(const char* at, std::size_t length) {
 }
 
 Http1Parser::State Http1Parser::failed_by_parser(llhttp_errno_t code) {
-  if (code == HPE_USER) return State::kFailed;
+  // After fail(): llhttp passes its code on from most callbacks, but has one of its own for the headers' end.
+  if (code == HPE_USER || code == HPE_CB_HEADERS_COMPLETE) return State::kFailed;
   const char* reason = llhttp_get_error_reason(&parser_);
   std::string message = "not a valid HTTP request: ";
   message += reason != nullptr && *reason != '\0' ? reason : llhttp_errno_name(code);
@@ -147,13 +156,7 @@ Http1Parser::State Http1Parser::feed(std::string_view bytes, std::size_t from) {
     return State::kComplete;
   }
   if (code != HPE_OK) return failed_by_parser(code);
-  if (!headers_complete_ && bytes.size() > limits_.header_bytes) {
-    const bool in_target = fields_.empty();
-    fail(in_target ? 414 : 431, std::string(in_target ? "the request line has" : "the headers have") +
-                                    " more than the " + std::to_string(limits_.header_bytes) +
-                                    " bytes taken");
-    return State::kFailed;
-  }
+  if (!headers_complete_ && within_header_bytes(bytes.data() + bytes.size()) != HPE_OK) return State::kFailed;
   if (chunked_ && bytes.size() > limits_.header_bytes + 2 * limits_.body_bytes) {
     fail(413,
          "the body's chunks take more than twice the " + std::to_string(limits_.body_bytes) + " bytes taken");

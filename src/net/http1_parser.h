@@ -61,6 +61,7 @@ class Http1Parser {
 
   std::size_t offset_of(const char* at) const { return static_cast<std::size_t>(at - base_); }
   void extend(Span& span, const char* at, std::size_t length) const;
+  int within_header_bytes(const char* end);
   int on_headers_complete();
   int on_body(const char* at, std::size_t length);
   int fail(int status, std::string message);

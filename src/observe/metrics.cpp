@@ -51,6 +51,7 @@ Histogram::Snapshot Histogram::snapshot() const {
 
 std::vector<std::int64_t> latency_bounds() {
   std::vector<std::int64_t> bounds;
+  bounds.reserve(18);
   for (const std::int64_t micros : {25, 50, 100, 250, 500, 1'000, 2'500, 5'000, 10'000, 25'000, 50'000,
                                     100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000}) {
     bounds.push_back(micros * 1'000);
@@ -144,6 +145,7 @@ std::string Registry::scrape() const {
 std::vector<std::string> Registry::names() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> names;
+  names.reserve(families_.size());
   for (const auto& [name, family] : families_) names.push_back(name);
   return names;
 }

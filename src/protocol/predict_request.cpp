@@ -16,7 +16,7 @@ namespace ondemand = simdjson::ondemand;
 
 // One parser per thread: its buffers are kept from request to request. Large ones are let go again.
 ondemand::parser& own_parser() {
-  constexpr std::size_t kKept = 1024 * 1024;
+  constexpr std::size_t kKept = std::size_t{1024} * 1024;
   thread_local std::unique_ptr<ondemand::parser> parser;
   if (parser == nullptr || parser->capacity() > kKept) parser = std::make_unique<ondemand::parser>();
   return *parser;
