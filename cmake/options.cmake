@@ -17,6 +17,15 @@ if(SACCADE_SANITIZE)
   add_compile_options(-fsanitize=${SACCADE_SANITIZE} -fno-omit-frame-pointer -O1 -g)
   add_link_options(-fsanitize=${SACCADE_SANITIZE})
 endif()
+# The rooms behind the fuzz targets (test/fuzz), which add the fuzzer itself.
+if(SACCADE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+                      -fno-omit-frame-pointer -O1 -g)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(SACCADE_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-tsan)  # Asio's fences, which ThreadSanitizer does not model; nothing here relies on one alone
+endif()
 find_program(MOLD mold)
 if(MOLD AND NOT SACCADE_FUZZ)
   add_link_options(-fuse-ld=mold)

@@ -90,6 +90,9 @@ base::Status load_models(const ServeOptions& options, const model::FoundModels& 
   load.batching.max_queue = options.max_queue;
   load.processors = runtime::usable_processors();
   load.loops = loops;
+  // None answers before all can: until then a model that is to come would be an unknown one, and the default
+  // another.
+  std::vector<model::Catalog::ModelPointer> loaded;
   for (const model::ModelSource& source : found.models) {
     if (signal_pending(signals)) return base::fail(base::Code::kCancelled, "ended while loading models");
     for (const std::string& warning : source.warnings) observe::log_warning("{}", warning);
@@ -102,10 +105,10 @@ base::Status load_models(const ServeOptions& options, const model::FoundModels& 
         signature.classifies() ? "a classifier" : "answers with its outputs",
         signature.batches() ? "batches up to " + std::to_string(signature.max_batch_size) : "no batching",
         static_cast<double>((*model)->run_time().count()) / 1e6, (*model)->describe_schedule());
-    service.catalog().add(*std::move(model));
+    loaded.push_back(*std::move(model));
   }
-  const auto models = service.catalog().all();
-  if (models.empty()) return base::invalid_argument("no model can be served");
+  for (const auto& model : loaded) service.catalog().add(model);
+  if (loaded.empty()) return base::invalid_argument("no model can be served");
   const std::string wanted =
       options.default_model.empty() ? found.models.front().name : options.default_model;
   if (const auto default_model = service.catalog().find(wanted, ""); !default_model) {

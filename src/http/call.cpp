@@ -44,4 +44,15 @@ net::HttpResponse error_response(const base::Error& error) {
   return response;
 }
 
+void Call::accept_websocket(const net::HttpRequest& request,
+                            std::unique_ptr<net::WebSocketSession> session) const {
+  const base::Status accepted = exchange_->accept_websocket(request, std::move(session));
+  if (accepted) return metrics_->count(101, base::now() - arrived_);
+  net::HttpResponse response = error_response(accepted.error());
+  response.status = 426;
+  response.headers.emplace_back("Upgrade", "websocket");
+  response.headers.emplace_back("Sec-WebSocket-Version", "13");
+  respond(std::move(response));
+}
+
 }  // namespace saccade::http

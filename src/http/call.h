@@ -29,11 +29,9 @@ class Call {
   }
   void respond_json(std::string body) const { respond({.body = std::move(body), .headers = {}}); }
   void fail(const base::Error& error) const { respond(error_response(error)); }
+  // Makes the connection a WebSocket, or answers 426 with what the handshake lacks.
   void accept_websocket(const net::HttpRequest& request,
-                        std::unique_ptr<net::WebSocketSession> session) const {
-    metrics_->count(101, base::now() - arrived_);
-    exchange_->accept_websocket(request, std::move(session));
-  }
+                        std::unique_ptr<net::WebSocketSession> session) const;
 
   runtime::EventLoop& loop() const { return exchange_->loop(); }
   std::shared_ptr<const std::atomic<bool>> gone() const { return exchange_->gone(); }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "http/routes.h"
 #include "http/websocket_session.h"
 
@@ -86,6 +88,13 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
     const std::string response = query_value(request.query, "response").value_or("json");
     if (response != "json" && response != "binary") {
       return call.fail({base::Code::kInvalidArgument, "query parameter \"response\" takes json or binary"});
+    }
+    const auto& outputs = (*model)->signature()->outputs;
+    const bool strings = std::ranges::any_of(
+        outputs, [](const auto& output) { return output.type == tensor::DataType::kBytes; });
+    if (response == "binary" && strings) {
+      return call.fail({base::Code::kInvalidArgument,
+                        "the model answers with strings, which have no raw form; leave out response=binary"});
     }
     call.accept_websocket(
         request, std::make_unique<PredictSession>(

@@ -211,7 +211,8 @@ class Completion {
     auto& output = signature_.outputs[static_cast<std::size_t>(signature_.probabilities)];
     if (output.labels.empty()) {
       output.labels = labels_in_metadata();
-      const std::int64_t classes = output.shape[output.shape.rank() - 1];
+      // A file may leave its output's shape out; the number of classes is not known then.
+      const std::int64_t classes = output.shape.rank() == 0 ? -1 : output.shape[output.shape.rank() - 1];
       if (classes > 0 && static_cast<std::int64_t>(output.labels.size()) != classes) output.labels.clear();
     }
     // scikit-learn's exports give the class itself beside the probabilities. A model with further outputs is

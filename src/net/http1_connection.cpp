@@ -120,8 +120,8 @@ void Http1Connection::dispatch(std::string_view bytes) {
   parser_.reset();
   in_message_ = false;
   continued_ = false;
-  if (busy_) return wait_readable();  // to see a peer that leaves
-  if (lingering()) return;
+  if (busy_) return wait_readable();     // to see a peer that leaves
+  if (lingering() || sending()) return;  // the write's own deadline holds until the answer is out
   set_deadline(state_.limits.idle_timeout);
 }
 
@@ -167,6 +167,7 @@ void Http1Connection::next() {
   set_deadline(state_.limits.idle_timeout);
   if (!buffer_.empty()) return process(buffer_.view(), 0);
   if (peer_ended_) return linger();
+  if (state_.draining()) return drain();
   wait_readable();
 }
 
@@ -209,20 +210,16 @@ void Http1Connection::write(const HttpResponse& response, bool close_after) {
   send(out);
 }
 
-void Http1Connection::accept_websocket(const HttpRequest& request,
-                                       std::unique_ptr<WebSocketSession> session) {
+base::Status Http1Connection::accept_websocket(const HttpRequest& request,
+                                               std::unique_ptr<WebSocketSession> session) {
   const base::Result<std::string> accept = websocket_accept(request);
-  if (!accept) {
-    HttpResponse answer = state_.handler.refusal(426, accept.error().message);
-    answer.headers.emplace_back("Upgrade", "websocket");
-    answer.headers.emplace_back("Sec-WebSocket-Version", "13");
-    return respond(std::move(answer));
-  }
+  if (!accept) return std::unexpected(accept.error());
   std::string out = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
   out += "Sec-WebSocket-Accept: " + *accept + "\r\n\r\n";
-  if (!send(out)) return;
+  if (!send(out)) return {};
   auto websocket = std::make_shared<WebSocketConnection>(state_, release_socket(), std::move(session));
   websocket->start(behind_request_);
+  return {};
 }
 
 void Http1Connection::on_deadline() {

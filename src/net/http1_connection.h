@@ -25,7 +25,8 @@ class Http1Connection final : public Connection,
   void drain() override;
 
   void respond(HttpResponse response) override;
-  void accept_websocket(const HttpRequest& request, std::unique_ptr<WebSocketSession> session) override;
+  base::Status accept_websocket(const HttpRequest& request,
+                                std::unique_ptr<WebSocketSession> session) override;
   runtime::EventLoop& loop() override { return state_.loop; }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return gone_; }
 

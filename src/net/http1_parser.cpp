@@ -100,7 +100,8 @@ int Http1Parser::within_header_bytes(const char* end) {
   if (offset_of(end) <= limits_.header_bytes) return HPE_OK;
   const bool in_target = fields_.empty();
   return fail(in_target ? 414 : 431, std::string(in_target ? "the request line has" : "the headers have") +
-                                         " more than the " + std::to_string(limits_.header_bytes) + " bytes taken");
+                                         " more than the " + std::to_string(limits_.header_bytes) +
+                                         " bytes taken");
 }
 
 int Http1Parser::on_headers_complete() {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
 #include "net/http_message.h"
 #include "runtime/event_loop.h"
 
@@ -42,9 +43,10 @@ class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
   virtual void respond(HttpResponse response) = 0;
-  // Makes the connection a WebSocket (RFC 6455) that `session` serves, or answers the request with the error.
-  // Only during handle().
-  virtual void accept_websocket(const HttpRequest& request, std::unique_ptr<WebSocketSession> session) = 0;
+  // Makes the connection a WebSocket (RFC 6455) that `session` serves, or says what its handshake
+  // lacks: then respond() is still to be called. Only during handle().
+  virtual base::Status accept_websocket(const HttpRequest& request,
+                                        std::unique_ptr<WebSocketSession> session) = 0;
   virtual runtime::EventLoop& loop() = 0;
   virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
 };

@@ -78,7 +78,8 @@ std::size_t WebSocketConnection::process(std::span<char> bytes) {
       break;
     }
     if (header->size == 0) break;
-    if (header->length + message_.size() > state_.limits.body_bytes) {
+    const bool data = header->opcode < Opcode::kClose;
+    if (data && header->length + message_.size() > state_.limits.body_bytes) {
       violate({kCloseTooBig, "the message is larger than the server takes"});
       break;
     }

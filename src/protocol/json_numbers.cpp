@@ -59,8 +59,8 @@ bool scan_number(const char*& at, const char* end, bool& whole) {
   return true;
 }
 
-// Whether a number that no double holds is too small for one, rather than too large: the place of its first digit
-// that is not zero tells.
+// Whether a number that no double holds is too small for one, rather than too large: the place of its first
+// digit that is not zero tells.
 bool too_small(std::string_view text) {
   const std::size_t exponent_at = std::min(text.find_first_of("eE"), text.size());
   const std::size_t point = std::min(text.find('.'), exponent_at);
@@ -81,7 +81,8 @@ template <typename T>
 struct Real {
   using Element = T;
   static constexpr std::string_view kWanted = "a number";
-  // From here on a value rounds to infinity. The shortest digits of the largest float lie below this, but above it.
+  // From here on a value rounds to infinity. The shortest digits of the largest float lie above it but below
+  // this.
   static constexpr double kInfinite =
       std::is_same_v<T, float> ? 0x1.ffffffp127 : std::numeric_limits<double>::infinity();
   static Outcome read(const char*& at, const char* end, Element& element) {

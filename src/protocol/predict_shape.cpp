@@ -1,5 +1,7 @@
 #include "protocol/predict_shape.h"
 
+#include <algorithm>
+
 namespace saccade::protocol {
 namespace {
 
@@ -31,11 +33,14 @@ std::optional<FittedShape> fit_shape(const Shape& sent, const Shape& wanted, boo
     return std::nullopt;
   }
   const Shape item = wanted.without_first();
-  if (item.accepts(sent)) return FittedShape{sent.with_first(1), 1, true};
+  // Where one item is one value, [x] is a list of one, as [x, y] is a list of two.
+  const bool one_value = std::ranges::all_of(item.dims(), [](std::int64_t dim) { return dim == 1; });
+  if (item.accepts(sent) && !(one_value && sent.rank() == 1)) return FittedShape{sent.with_first(1), 1, true};
   const bool has_rows = sent.rank() > 0;
   const Shape rest = sent.without_first();
   if (has_rows && item.accepts(rest)) return FittedShape{sent, sent[0], false};
-  if (const auto fitted = spread(sent, item)) return FittedShape{fitted->with_first(1), 1, true};
+  if (const auto fitted = one_value && sent.rank() == 1 ? std::nullopt : spread(sent, item))
+    return FittedShape{fitted->with_first(1), 1, true};
   if (has_rows) {
     if (const auto fitted = spread(rest, item))
       return FittedShape{fitted->with_first(sent[0]), sent[0], false};

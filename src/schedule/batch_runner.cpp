@@ -77,7 +77,8 @@ void BatchRunner::join(std::span<Job> jobs) {
       }
       view.strings = texts_[i].data();
     } else {
-      if (bytes_[i].size() < total) bytes_[i].resize(total);
+      // Never empty: rows without elements have a place, too.
+      if (bytes_[i].size() <= total) bytes_[i].resize(total + 1);
       std::byte* place = bytes_[i].data();
       for (const Job& job : jobs) {
         const tensor::Tensor& input = job.request.inputs[i];

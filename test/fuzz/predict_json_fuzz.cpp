@@ -1,0 +1,95 @@
+// Any bytes as the body of /predict, against several made-up models (the first byte says which): refused with
+// a message, or inputs that keep their promises. What is taken must be JSON to another parser too.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json.hpp>
+
+#include "protocol/predict_request.h"
+
+namespace {
+
+using namespace saccade;
+using tensor::DataType;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+request::ModelSignature model_of(std::vector<request::TensorSpec> inputs, std::int64_t max_batch_size) {
+  request::ModelSignature model;
+  model.name = "m";
+  model.version = "1";
+  model.inputs = std::move(inputs);
+  model.max_batch_size = max_batch_size;
+  return model;
+}
+
+const std::vector<request::ModelSignature>& models() {
+  static const std::vector<request::ModelSignature> all = [] {
+    std::vector<request::ModelSignature> made;
+    made.push_back(model_of({{"x", DataType::kFp32, {-1, 2, 3}, {}}}, 4));
+    made.push_back(model_of({{"x", DataType::kBytes, {-1, 1}, {}}}, 4));
+    made.push_back(model_of({{"a", DataType::kInt64, {-1, 2}, {}}, {"b", DataType::kBool, {-1}, {}}}, 4));
+    made.push_back(model_of({{"x", DataType::kFp64, {-1, 1, -1}, {}}}, 0));
+    for (int type = 0; type <= static_cast<int>(DataType::kBytes); ++type) {
+      made.push_back(model_of({{"x", static_cast<DataType>(type), {-1}, {}}}, 0));
+    }
+    return made;
+  }();
+  return all;
+}
+
+void check(const protocol::PredictRequest& request, const request::ModelSignature& model) {
+  require(request.inputs.size() == model.inputs.size());
+  require(request.batch >= 1 && request.batch <= (model.batches() ? model.max_batch_size : 1));
+  require(request.batch == 1 || !request.single);
+  for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+    const tensor::Tensor& input = request.inputs[i];
+    require(input.type() == model.inputs[i].type && model.inputs[i].shape.accepts(input.shape()));
+    require(!model.batches() || input.shape()[0] == request.batch);
+    const auto elements = static_cast<std::size_t>(input.shape().elements().value_or(-1));
+    require(input.type() != DataType::kBytes || input.strings().size() == elements);
+    // Every element was written: under MemorySanitizer this would be seen, here it is at least read.
+    std::size_t sum = 0;
+    for (std::size_t at = 0; at < input.byte_size(); ++at) sum += static_cast<std::size_t>(input.data()[at]);
+    require(sum + 1 != 0);
+  }
+}
+
+bool is_json(std::string_view text) {
+  boost::system::error_code error;
+  boost::json::parse_options options;
+  options.max_depth = 1000;
+  const auto value = boost::json::parse(text, error, {}, options);
+  return !error || error == boost::json::error::exponent_overflow;
+}
+
+}  // namespace
+
+// NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 1) return 0;
+  const request::ModelSignature& model = models()[data[0] % models().size()];
+  --size;
+  const auto buffer = std::make_unique<char[]>(size + 64);
+  std::memcpy(buffer.get(), data + 1, size);
+  const std::string_view text(buffer.get(), size);
+  if (const auto request = protocol::decode_predict(text, model)) {
+    check(*request, model);
+    require(is_json(text));
+    require(request->id.empty() || is_json(request->id));
+  } else {
+    require(request.error().code == base::Code::kInvalidArgument && !request.error().message.empty());
+  }
+  const std::string id = protocol::find_id(text);
+  require(id.empty() || is_json(id));
+  if (const auto request = protocol::decode_raw(text, model)) check(*request, model);
+  return 0;
+}

@@ -1,0 +1,150 @@
+#include "http/router.h"
+
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace saccade::http {
+namespace {
+
+// Keeps the one answer.
+class FakeExchange final : public net::HttpExchange {
+ public:
+  void respond(net::HttpResponse response) override {
+    ++answers;
+    answer = std::move(response);
+  }
+  base::Status accept_websocket(const net::HttpRequest&, std::unique_ptr<net::WebSocketSession>) override {
+    ++answers;
+    return {};
+  }
+  runtime::EventLoop& loop() override { return loop_; }
+  std::shared_ptr<const std::atomic<bool>> gone() const override { return nullptr; }
+
+  int answers = 0;
+  net::HttpResponse answer;
+
+ private:
+  runtime::EventLoop loop_{0};
+};
+
+class Routes : public testing::Test {
+ protected:
+  Routes() {
+    add("GET", "/");
+    add("POST", "/predict");
+    add("POST", "/predict/{model}");
+    add("GET", "/models/{model}");
+    add("DELETE", "/models/{model}");
+    add("GET", "/models/{model}/versions/{version}");
+  }
+  // The answer of a route is its method and template and what stood in the parameters' places.
+  void add(const std::string& method, const std::string& path) {
+    router_.add(method, path, "",
+                [name = method + " " + path](const Call& call, const net::HttpRequest&,
+                                             const PathParameters& parameters) {
+                  std::string body = name;
+                  for (const std::string_view value : parameters.values) body += " " + std::string(value);
+                  call.respond_json(body);
+                });
+  }
+  net::HttpResponse ask(std::string_view method, std::string_view path) {
+    const auto exchange = std::make_shared<FakeExchange>();
+    net::HttpRequest request;
+    request.method = method;
+    request.target = request.path = path;
+    router_.handle(request, exchange);
+    EXPECT_EQ(exchange->answers, 1);
+    return exchange->answer;
+  }
+  static std::string header(const net::HttpResponse& response, std::string_view name) {
+    for (const auto& [key, value] : response.headers) {
+      if (key == name) return value;
+    }
+    return "";
+  }
+
+  observe::Registry registry_;
+  Router router_{registry_};
+};
+
+TEST_F(Routes, AreFoundByTheirTemplates) {
+  EXPECT_EQ(ask("GET", "/").body, "GET /");
+  EXPECT_EQ(ask("POST", "/predict").body, "POST /predict");
+  EXPECT_EQ(ask("POST", "/predict/digits").body, "POST /predict/{model} digits");
+  EXPECT_EQ(ask("GET", "/models/a/versions/2").body, "GET /models/{model}/versions/{version} a 2");
+}
+
+TEST_F(Routes, ASlashAtTheEndMakesNoDifference) {
+  EXPECT_EQ(ask("POST", "/predict/").body, "POST /predict");
+  EXPECT_EQ(ask("POST", "/predict/digits/").body, "POST /predict/{model} digits");
+}
+
+TEST_F(Routes, HeadGoesWhereGetDoes) {
+  EXPECT_EQ(ask("HEAD", "/models/a").body, "GET /models/{model} a");
+}
+
+TEST_F(Routes, UnknownPathsAreNotFound) {
+  for (const char* path :
+       {"/nothing", "/predict/a/b", "/models", "/models//versions/1", "/Predict", "//predict", "", "*"}) {
+    const auto response = ask("PUT", path);
+    if (path == std::string_view("*")) continue;  // no path, but an answer
+    EXPECT_EQ(response.status, 404) << path;
+  }
+  EXPECT_EQ(ask("GET", "/no\"thing").body,
+            R"({"error":"there is no route \"/no\"thing\"; GET / lists the routes"})");
+  EXPECT_LT(ask("GET", "/" + std::string(5000, 'x')).body.size(), 300U);
+}
+
+TEST_F(Routes, OtherMethodsAreToldWhichAreTaken) {
+  const auto one = ask("GET", "/predict");
+  EXPECT_EQ(one.status, 405);
+  EXPECT_EQ(header(one, "Allow"), "POST");
+  EXPECT_EQ(one.body, R"({"error":"/predict takes POST, not GET"})");
+  const auto two = ask("PATCH", "/models/a");
+  EXPECT_EQ(two.status, 405);
+  EXPECT_EQ(header(two, "Allow"), "GET, DELETE");
+}
+
+TEST_F(Routes, AreCountedByTemplateNotByPath) {
+  ask("POST", "/predict/digits");
+  ask("POST", "/predict/sentiment");
+  ask("GET", "/made-up-1");
+  ask("GET", "/made-up-2");
+  const std::string scrape = registry_.scrape();
+  EXPECT_NE(scrape.find("endpoint=\"/predict/{model}\""), std::string::npos) << scrape;
+  EXPECT_NE(scrape.find("endpoint=\"unmatched\""), std::string::npos);
+  EXPECT_EQ(scrape.find("digits"), std::string::npos);
+  EXPECT_EQ(scrape.find("made-up"), std::string::npos);
+}
+
+TEST_F(Routes, BytesThatAreNoRequestGetTheStatusAndTheReason) {
+  const auto response = router_.refusal(413, "too \"big\"");
+  EXPECT_EQ(response.status, 413);
+  EXPECT_EQ(response.body, R"({"error":"too \"big\""})");
+}
+
+TEST(Errors, HaveOneStatusEach) {
+  EXPECT_EQ(status_of(base::Code::kInvalidArgument), 400);
+  EXPECT_EQ(status_of(base::Code::kUnauthenticated), 401);
+  EXPECT_EQ(status_of(base::Code::kPermissionDenied), 403);
+  EXPECT_EQ(status_of(base::Code::kNotFound), 404);
+  EXPECT_EQ(status_of(base::Code::kMethodNotAllowed), 405);
+  EXPECT_EQ(status_of(base::Code::kTooLarge), 413);
+  EXPECT_EQ(status_of(base::Code::kRateLimited), 429);
+  EXPECT_EQ(status_of(base::Code::kCancelled), 499);
+  EXPECT_EQ(status_of(base::Code::kInternal), 500);
+  EXPECT_EQ(status_of(base::Code::kUnavailable), 503);
+  EXPECT_EQ(status_of(base::Code::kDeadlineExceeded), 504);
+}
+
+TEST(Errors, SayWhenToTryAgain) {
+  const auto busy = error_response({base::Code::kUnavailable, "full"});
+  ASSERT_EQ(busy.headers.size(), 1U);
+  EXPECT_EQ(busy.headers[0].first, "Retry-After");
+  EXPECT_TRUE(error_response({base::Code::kNotFound, "no"}).headers.empty());
+}
+
+}  // namespace
+}  // namespace saccade::http
