@@ -46,7 +46,8 @@ std::optional<T> parse(std::string_view text) {
 
 // "2026-11-24T05:23:45[.678](Z|±hh:mm)"
 std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':')
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') ||
+      text[13] != ':' || text[16] != ':')
     return std::nullopt;
   // Wide, since they are multiplied to seconds below.
   const auto year = parse<int>(text.substr(0, 4));
@@ -58,7 +59,8 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month),
                                          std::chrono::day(*day)};
-  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  if (!date.ok() || *hour < 0 || *hour > 23 || *minute < 0 || *minute > 59 || *second < 0 || *second > 60)
+    return std::nullopt;
   text.remove_prefix(19);
   double fraction = 0;
   if (text.starts_with('.')) {
@@ -73,7 +75,8 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
       (text[0] == '+' || text[0] == '-' || text[0] == ' ')) {  // a bare + in a query is a space
     const auto hours = parse<std::int64_t>(text.substr(1, 2));
     const auto minutes = parse<std::int64_t>(text.substr(4, 2));
-    if (!hours || !minutes) return std::nullopt;
+    if (!hours || !minutes || text[3] != ':') return std::nullopt;
+    if (*hours < 0 || *hours > 23 || *minutes < 0 || *minutes > 59) return std::nullopt;
     offset_minutes = (*hours * 60 + *minutes) * (text[0] == '-' ? -1 : 1);
   } else if (text != "Z" && text != "z") {
     return std::nullopt;

@@ -105,6 +105,7 @@ int Http1Parser::within_header_bytes(const char* end) {
 }
 
 int Http1Parser::on_headers_complete() {
+  if (parser_.http_major != 1) return fail(505, "this connection speaks HTTP/1.1 or HTTP/1.0");
   headers_complete_ = true;
   keep_alive_ = llhttp_should_keep_alive(&parser_) != 0;
   chunked_ = (parser_.flags & F_CHUNKED) != 0;

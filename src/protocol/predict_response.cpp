@@ -46,7 +46,7 @@ class ClassifierWriter {
       if (probability(view_, first + i) > probability(view_, first + best)) best = i;
     }
     out_ += "\"prediction\":";
-    if (label_ != nullptr) {
+    if (label_ != nullptr && static_cast<std::int64_t>(row) < label_->shape.elements().value_or(0)) {
       append_element(out_, *label_, row);
     } else {
       append_name(best);
