@@ -31,9 +31,18 @@ Server::Server(runtime::LoopGroup& loops, const Limits& limits, HttpHandler& han
 
 Server::~Server() = default;
 
-base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_t port) {
+namespace {
+
+// `localhost` is the loopback addresses wherever it is asked for (RFC 6761, 6.3), even where no resolver
+// knows it.
+base::Result<std::vector<tcp::endpoint>> addresses_of(const std::string& host, std::uint16_t port,
+                                                      boost::asio::io_context& context) {
+  if (host == "localhost") {
+    return std::vector<tcp::endpoint>{{boost::asio::ip::address_v4::loopback(), port},
+                                      {boost::asio::ip::address_v6::loopback(), port}};
+  }
   boost::system::error_code error;
-  tcp::resolver resolver(loops_[0].context());
+  tcp::resolver resolver(context);
   const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, error);
   if (error) {
     return base::invalid_argument("host \"" + host + "\" has no address here (" + error.message() +
@@ -41,6 +50,15 @@ base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_
   }
   std::vector<tcp::endpoint> endpoints;
   for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+  return endpoints;
+}
+
+}  // namespace
+
+base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_t port) {
+  auto found = addresses_of(host, port, loops_[0].context());
+  if (!found) return std::unexpected(found.error());
+  std::vector<tcp::endpoint>& endpoints = *found;
   // IPv4 first: its failure is the one to report, and a free port taken there is asked for in IPv6.
   std::ranges::stable_sort(endpoints, {}, [](const tcp::endpoint& e) { return e.address().is_v6(); });
   const auto same = std::ranges::unique(endpoints);
