@@ -60,7 +60,7 @@ base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_
   if (!found) return std::unexpected(found.error());
   std::vector<tcp::endpoint>& endpoints = *found;
   // IPv4 first: its failure is the one to report, and a free port taken there is asked for in IPv6.
-  std::ranges::stable_sort(endpoints, {}, [](const tcp::endpoint& e) { return e.address().is_v6(); });
+  std::ranges::sort(endpoints);
   const auto same = std::ranges::unique(endpoints);
   endpoints.erase(same.begin(), same.end());
 
