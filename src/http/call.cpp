@@ -32,12 +32,17 @@ int status_of(base::Code code) {
   return 500;
 }
 
-net::HttpResponse error_response(const base::Error& error) {
+net::HttpResponse error_response(int status, std::string_view message) {
   net::HttpResponse response;
-  response.status = status_of(error.code);
+  response.status = status;
   response.body = "{\"error\":";
-  protocol::append_string(response.body, error.message);
+  protocol::append_string(response.body, message);
   response.body += '}';
+  return response;
+}
+
+net::HttpResponse error_response(const base::Error& error) {
+  net::HttpResponse response = error_response(status_of(error.code), error.message);
   if (error.code == base::Code::kUnavailable || error.code == base::Code::kRateLimited) {
     response.headers.emplace_back("Retry-After", "1");
   }
@@ -48,8 +53,7 @@ void Call::accept_websocket(const net::HttpRequest& request,
                             std::unique_ptr<net::WebSocketSession> session) const {
   const base::Status accepted = exchange_->accept_websocket(request, std::move(session));
   if (accepted) return metrics_->count(101, base::now() - arrived_);
-  net::HttpResponse response = error_response(accepted.error());
-  response.status = 426;
+  net::HttpResponse response = error_response(426, accepted.error().message);
   response.headers.emplace_back("Upgrade", "websocket");
   response.headers.emplace_back("Sec-WebSocket-Version", "13");
   respond(std::move(response));

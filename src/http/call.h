@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
@@ -16,6 +17,8 @@ namespace saccade::http {
 int status_of(base::Code code);
 // {"error": "…"} with its status, and Retry-After where another try may work.
 net::HttpResponse error_response(const base::Error& error);
+// The same form with a status that no code of ours has.
+net::HttpResponse error_response(int status, std::string_view message);
 
 // Copied into whatever answers later. Belongs to the connection's loop.
 class Call {

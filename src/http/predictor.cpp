@@ -91,7 +91,6 @@ void Predictor::finish(Context context, base::Result<request::InferenceResponse>
   }
   if (!service_.logs()) return context.answer(std::move(payload));
 
-  const std::string row_client_id = context.client_id;
   const auto latency = std::chrono::duration_cast<std::chrono::microseconds>(base::now() - context.arrived);
   record::Prediction row{.id = context.id,
                          .unix_micros = now,
@@ -104,10 +103,11 @@ void Predictor::finish(Context context, base::Result<request::InferenceResponse>
     context.answer(std::move(payload));
     return service_.record(std::move(row), context.wait, *context.loop, nullptr);
   }
+  std::string client_id = row.client_id;
   service_.record(
       std::move(row), context.wait, *context.loop,
       [answer = std::move(context.answer), payload = std::move(payload),
-       client_id = row_client_id](base::Status stored) mutable {
+       client_id = std::move(client_id)](base::Status stored) mutable {
         if (stored) return answer(std::move(payload));
         answer(std::unexpected(PredictFailure{
             {base::Code::kUnavailable, "the prediction could not be logged: " + stored.error().message},

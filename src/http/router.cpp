@@ -1,7 +1,5 @@
 #include "http/router.h"
 
-#include "protocol/json_writer.h"
-
 namespace saccade::http {
 namespace {
 
@@ -70,12 +68,7 @@ void Router::handle(const net::HttpRequest& request, std::shared_ptr<net::HttpEx
 
 net::HttpResponse Router::refusal(int status, std::string_view message) {
   malformed_.count(status, base::Duration{0});
-  net::HttpResponse response;
-  response.status = status;
-  response.body = "{\"error\":";
-  protocol::append_string(response.body, message);
-  response.body += '}';
-  return response;
+  return error_response(status, message);
 }
 
 }  // namespace saccade::http

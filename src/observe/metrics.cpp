@@ -142,12 +142,4 @@ std::string Registry::scrape() const {
   return prometheus::TextSerializer().Serialize(families);
 }
 
-std::vector<std::string> Registry::names() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::string> names;
-  names.reserve(families_.size());
-  for (const auto& [name, family] : families_) names.push_back(name);
-  return names;
-}
-
 }  // namespace saccade::observe

@@ -99,8 +99,6 @@ class Registry {
 
   // Prometheus' text exposition format 0.0.4, families in the order of their names.
   std::string scrape() const;
-  // The names of all families, for the documentation test.
-  std::vector<std::string> names() const;
 
  private:
   enum class Kind : std::uint8_t { kCounter, kGauge, kHistogram };
