@@ -62,6 +62,11 @@ bench: build ## Compare with FastAPI and a bare loop on this machine, in one run
 	@scripts/build release saccade bench_bare_loop bench_websocket_load -- -DSACCADE_BENCH=ON
 	@bench/run.py $(BENCH_ARGS)
 
+.PHONY: clients
+clients: build ## gRPC clients of five languages, and h2spec.
+	@test/clients/run $(CLIENTS)
+	@test/clients/h2spec
+
 .PHONY: clean
 clean: ## Remove what was built; .deps/ stays.
 	@rm -rf build

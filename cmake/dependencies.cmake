@@ -2,6 +2,7 @@
 set(CMAKE_THREAD_PREFER_PTHREAD ON)
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(simdjson REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(prometheus-cpp REQUIRED)
@@ -11,11 +12,16 @@ find_package(Protobuf REQUIRED)
 find_package(Boost 1.81 CONFIG REQUIRED)
 
 set(SACCADE_DEPS "${CMAKE_SOURCE_DIR}/.deps" CACHE PATH "where scripts/fetch-dependencies put its libraries")
-foreach(needed onnxruntime/include/onnxruntime_cxx_api.h llhttp/src/llhttp.c)
+foreach(needed onnxruntime/include/onnxruntime_cxx_api.h llhttp/src/llhttp.c swagger-ui/.stamp)
   if(NOT EXISTS "${SACCADE_DEPS}/${needed}")
     message(FATAL_ERROR "${SACCADE_DEPS}/${needed} is missing: run scripts/fetch-dependencies first (make build does)")
   endif()
 endforeach()
+
+# nghttp2 comes without a CMake package.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
+add_library(nghttp2 ALIAS PkgConfig::NGHTTP2)
 
 # ONNX Runtime is loaded at run time; the build only takes its headers and remembers where the library lies.
 add_library(onnxruntime INTERFACE)
@@ -26,6 +32,12 @@ add_library(llhttp STATIC "${SACCADE_DEPS}/llhttp/src/llhttp.c" "${SACCADE_DEPS}
                           "${SACCADE_DEPS}/llhttp/src/http.c")
 target_include_directories(llhttp SYSTEM PUBLIC "${SACCADE_DEPS}/llhttp/include")
 set_target_properties(llhttp PROPERTIES C_CLANG_TIDY "")
+
+# The page behind /docs, compressed as it travels.
+include(cmake/embed.cmake)
+saccade_embed(swagger_ui saccade::swagger_ui "bundle=${SACCADE_DEPS}/swagger-ui/swagger-ui-bundle.js.gz"
+              "style=${SACCADE_DEPS}/swagger-ui/swagger-ui.css.gz" "icon=${SACCADE_DEPS}/swagger-ui/favicon-32x32.png"
+              "licence=${SACCADE_DEPS}/swagger-ui/LICENSE.gz")
 
 add_library(boost_json STATIC "${CMAKE_SOURCE_DIR}/cmake/boost_json.cpp")
 target_link_libraries(boost_json PUBLIC Boost::headers)

@@ -1,9 +1,9 @@
 #include <cstdio>
 
 #include "cli/commands.h"
-#include "cli/model_arguments.h"
 #include "engine/onnxruntime/onnxruntime_engine.h"
 #include "model/completion.h"
+#include "model/repository.h"
 #include "observe/log.h"
 
 namespace saccade::cli {
@@ -18,16 +18,20 @@ void print_ports(const char* kind, const std::vector<request::TensorSpec>& ports
   }
 }
 
+void print_wrong(const base::Error& error) {
+  std::printf("WRONG %s\n", error.message.c_str());
+}
+
 bool check_model(const model::ModelSource& source, engine::Engine& engine) {
   for (const std::string& warning : source.warnings) std::printf("warning: %s\n", warning.c_str());
   auto session = engine.open(source.file, {.threads = 1});
   if (!session) {
-    std::printf("WRONG %s\n", session.error().message.c_str());
+    print_wrong(session.error());
     return false;
   }
   const auto completed = model::complete(source, **session, engine.name() + "_onnx", {});
   if (!completed) {
-    std::printf("WRONG %s\n", completed.error().message.c_str());
+    print_wrong(completed.error());
     return false;
   }
   const request::ModelSignature& signature = *completed->signature;
@@ -54,21 +58,32 @@ bool check_model(const model::ModelSource& source, engine::Engine& engine) {
 
 int check(const CheckOptions& options) {
   observe::set_up_log("warning");
-  const auto found = find_all(options.models);
-  if (!found) {
-    std::printf("WRONG %s\n", found.error().message.c_str());
-    return 1;
-  }
   auto engine = engine::onnxruntime::make_engine();
   if (!engine) {
-    std::printf("WRONG %s\n", engine.error().message.c_str());
+    print_wrong(engine.error());
     return 1;
   }
-  bool all = found->problems.empty();
-  for (const std::string& warning : found->warnings) std::printf("warning: %s\n", warning.c_str());
-  for (const base::Error& problem : found->problems) std::printf("WRONG %s\n", problem.message.c_str());
-  for (const model::ModelSource& source : found->models) all = check_model(source, **engine) && all;
-  return all ? 0 : 1;
+  // An argument that is wrong in itself hides none of the others.
+  bool all = true;
+  std::vector<model::FoundModels> found;
+  for (const std::string& argument : options.models) {
+    auto one = model::find_models(argument);
+    if (!one) {
+      print_wrong(one.error());
+      all = false;
+      continue;
+    }
+    found.push_back(*std::move(one));
+  }
+  const auto merged = model::merge(std::move(found));
+  if (!merged) {
+    print_wrong(merged.error());
+    return 1;
+  }
+  for (const std::string& warning : merged->warnings) std::printf("warning: %s\n", warning.c_str());
+  for (const base::Error& problem : merged->problems) print_wrong(problem);
+  for (const model::ModelSource& source : merged->models) all = check_model(source, **engine) && all;
+  return all && merged->problems.empty() ? 0 : 1;
 }
 
 }  // namespace saccade::cli

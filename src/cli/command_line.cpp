@@ -22,6 +22,29 @@ CLI::Option* add_switch(CLI::App& app, const std::string& flag, bool& value, con
   return app.add_flag(flag, value, help)->envname(environment_name(flag));
 }
 
+void define_repository(CLI::App& app, ServeOptions& options) {
+  const std::string group = "Model repository";
+  add(app, "--model-control-mode", options.model_control_mode,
+      "none: what is there at the start is served; poll: changes on the disk are followed; explicit: models "
+      "are loaded and unloaded by request")
+      ->check(CLI::IsMember({"none", "poll", "explicit"}))
+      ->group(group);
+  app.add_option("--load-model", options.load_model,
+                 "in explicit mode: load this model at the start, * for all; may be given several times")
+      ->delimiter(',')
+      ->envname("SACCADE_LOAD_MODEL")
+      ->group(group);
+  add(app, "--repository-poll-secs", options.repository_poll_secs, "in poll mode: time between two looks")
+      ->check(CLI::Range(0.05, 86'400.0))
+      ->group(group);
+  add(app, "--exit-on-error", options.exit_on_error,
+      "end where a model of a repository can't be loaded at the start; false: serve the others")
+      ->group(group);
+  add(app, "--strict-readiness", options.strict_readiness,
+      "not ready while a model of the start is missing; false: ready with the others")
+      ->group(group);
+}
+
 void define_serve(CLI::App& app, ServeOptions& options) {
   app.footer(
       "Examples:\n"
@@ -38,12 +61,22 @@ void define_serve(CLI::App& app, ServeOptions& options) {
       ->delimiter(',')
       ->envname("SACCADE_MODELS");
   add(app, "--host", options.host, "the address to listen on");
-  add(app, "--port", options.port, "the port for HTTP and WebSocket; 0 takes a free one");
+  add(app, "--port", options.port, "the port for HTTP, WebSocket and gRPC; 0 takes a free one");
+  add(app, "--grpc-port", options.grpc_port,
+      "a second port for the same, where gRPC clients look first; 0 opens none");
+  add(app, "--metrics-port", options.metrics_port,
+      "one more port that serves metrics and health alone; 0 opens none");
+  add(app, "--tls-certificate", options.tls_certificate,
+      "a certificate in PEM, with its chain: every port speaks TLS; needs --tls-key");
+  add(app, "--tls-key", options.tls_key, "the certificate's private key in PEM, without a passphrase");
   add(app, "--default-model", options.default_model,
       "the model that answers where none is named; otherwise the first");
+  define_repository(app, options);
   add(app, "--loops", options.loops, "event loops; 0: one per usable processor")->check(CLI::Range(0, 256));
   add(app, "--log-level", options.log_level, "the server's own log")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  add(app, "--trace-file", options.trace_file,
+      "where requests' traces go, in Triton's form, once POST /v2/trace/setting asks for some");
 
   const std::string log_group = "Prediction log";
   add(app, "--log", options.log, "sqlite:FILE (relative), sqlite:///FILE (absolute), or none")

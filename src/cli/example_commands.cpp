@@ -32,11 +32,11 @@ std::string example_body(const request::ModelSignature& signature) {
 
 }  // namespace
 
-std::vector<std::string> example_commands(const std::string& place, serve::Service& service) {
+std::vector<std::string> example_commands(const std::string& server, serve::Service& service) {
   std::vector<std::string> commands;
   for (const auto& model : service.catalog().all()) {
     const request::ModelSignature& signature = *model->signature();
-    const std::string url = "http://" + place + "/predict/" + signature.name;
+    const std::string url = server + "/predict/" + signature.name;
     const std::string body = example_body(signature);
     if (!body.empty()) {
       commands.push_back("curl " + url + " -d '" + body + "'");
@@ -45,10 +45,11 @@ std::vector<std::string> example_commands(const std::string& place, serve::Servi
     }
     if (commands.size() == 2) break;
   }
-  commands.push_back("curl http://" + place + "/models");
+  commands.push_back("curl " + server + "/models");
   if (commands.size() < 3 && service.logs())
-    commands.push_back("curl 'http://" + place + "/predictions?limit=3'");
-  if (commands.size() < 3) commands.push_back("curl http://" + place + "/metrics");
+    commands.push_back("curl '" + server + "/predictions?limit=3'");
+  if (commands.size() < 3) commands.push_back("curl " + server + "/metrics");
+  if (commands.size() < 3) commands.push_back("curl " + server + "/health/ready");
   return commands;
 }
 

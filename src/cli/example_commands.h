@@ -8,7 +8,7 @@
 
 namespace saccade::cli {
 
-// Three commands that work as they stand, for a server at `place` ("localhost:8000").
-std::vector<std::string> example_commands(const std::string& place, serve::Service& service);
+// Three commands that work as they stand, for `server` ("http://localhost:8000").
+std::vector<std::string> example_commands(const std::string& server, serve::Service& service);
 
 }  // namespace saccade::cli

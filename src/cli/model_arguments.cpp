@@ -1,5 +1,9 @@
 #include "cli/model_arguments.h"
 
+#include <algorithm>
+
+#include "runtime/processors.h"
+
 namespace saccade::cli {
 
 base::Result<model::FoundModels> find_all(const std::vector<std::string>& arguments) {
@@ -10,6 +14,40 @@ base::Result<model::FoundModels> find_all(const std::vector<std::string>& argume
     found.push_back(*std::move(one));
   }
   return model::merge(std::move(found));
+}
+
+std::vector<base::Error> problems_without_a_model(const std::vector<std::string>& arguments,
+                                                  const model::FoundModels& found) {
+  const auto places = model::list_models(arguments);
+  if (!places) return found.problems;
+  std::vector<base::Error> problems;
+  for (const base::Error& problem : found.problems) {
+    const bool of_model = std::ranges::any_of(*places, [&](const model::ModelPlace& place) {
+      return problem.message.starts_with(place.path.string());
+    });
+    if (!of_model) problems.push_back(problem);
+  }
+  return problems;
+}
+
+model::RepositoryOptions repository_options(const ServeOptions& options, std::size_t loops) {
+  using model::ControlMode;
+  model::RepositoryOptions repository;
+  repository.arguments = options.models;
+  repository.mode = options.model_control_mode == "poll"       ? ControlMode::kPoll
+                    : options.model_control_mode == "explicit" ? ControlMode::kExplicit
+                                                               : ControlMode::kNone;
+  repository.load_at_start = options.load_model;
+  repository.poll_interval = std::chrono::duration_cast<base::Duration>(
+      std::chrono::duration<double>(options.repository_poll_secs));
+  repository.exit_on_error = options.exit_on_error;
+  repository.default_model = options.default_model;
+  repository.load.batching.max_batch_size = options.max_batch_size;
+  repository.load.batching.max_queue_delay = std::chrono::microseconds(options.max_queue_delay_us);
+  repository.load.batching.max_queue = options.max_queue;
+  repository.load.processors = runtime::usable_processors();
+  repository.load.loops = loops;
+  return repository;
 }
 
 }  // namespace saccade::cli

@@ -12,9 +12,19 @@ struct ServeOptions {
   std::vector<std::string> models;
   std::string host = "localhost";
   std::uint16_t port = 8000;
+  std::uint16_t grpc_port = 8001;  // 0: none
+  std::uint16_t metrics_port = 0;  // 0: none
+  std::string tls_certificate;     // a file; empty: no TLS
+  std::string tls_key;
   std::string default_model;
+  std::string model_control_mode = "none";  // none, poll, explicit
+  std::vector<std::string> load_model;      // in explicit mode; "*" for all
+  double repository_poll_secs = 15;
+  bool exit_on_error = true;
+  bool strict_readiness = true;
   int loops = 0;  // 0: one per usable processor
   std::string log_level = "info";
+  std::string trace_file;  // empty: nothing can be traced
 
   std::string log = "sqlite:predictions.db";
   std::string log_mode = "drop";

@@ -7,6 +7,8 @@
 
 #include "cli/commands.h"
 #include "cli/example_commands.h"
+#include "cli/front.h"
+#include "cli/metrics_address.h"
 #include "cli/model_arguments.h"
 #include "cli/version.h"
 #include "engine/onnxruntime/onnxruntime_engine.h"
@@ -51,6 +53,18 @@ base::Result<std::unique_ptr<record::PredictionLog>> open_log(const ServeOptions
   return record::open_log(options.log, log, registry);
 }
 
+// Where a certificate is named, everything that is served to clients speaks TLS.
+base::Status use_tls(const ServeOptions& options, net::Server& server) {
+  if (options.tls_certificate.empty() && options.tls_key.empty()) return {};
+  if (options.tls_certificate.empty() || options.tls_key.empty()) {
+    return base::invalid_argument("TLS needs both --tls-certificate and --tls-key");
+  }
+  auto tls = net::TlsContext::load(options.tls_certificate, options.tls_key);
+  if (!tls) return std::unexpected(tls.error());
+  server.use_tls(*std::move(tls));
+  return {};
+}
+
 serve::LogMode log_mode_of(const std::string& name) {
   if (name == "block") return serve::LogMode::kBlock;
   if (name == "durable") return serve::LogMode::kDurable;
@@ -81,48 +95,25 @@ bool signal_pending(const sigset_t& signals) {
   return sigtimedwait(&signals, nullptr, &at_once) > 0;
 }
 
-base::Status load_models(const ServeOptions& options, const model::FoundModels& found,
-                         serve::Service& service, engine::Engine& engine, std::size_t loops,
-                         const sigset_t& signals) {
-  model::LoadOptions load;
-  load.batching.max_batch_size = options.max_batch_size;
-  load.batching.max_queue_delay = std::chrono::microseconds(options.max_queue_delay_us);
-  load.batching.max_queue = options.max_queue;
-  load.processors = runtime::usable_processors();
-  load.loops = loops;
-  // None answers before all can: until then a model that is to come would be an unknown one, and the default
-  // another.
-  std::vector<model::Catalog::ModelPointer> loaded;
-  for (const model::ModelSource& source : found.models) {
-    if (signal_pending(signals)) return base::fail(base::Code::kCancelled, "ended while loading models");
-    for (const std::string& warning : source.warnings) observe::log_warning("{}", warning);
-    auto model = model::LoadedModel::load(source, engine, service.registry(), load);
-    if (!model) return std::unexpected(model.error());
-    for (const std::string& warning : (*model)->warnings()) observe::log_warning("{}", warning);
-    const request::ModelSignature& signature = *(*model)->signature();
-    observe::log_info(
-        "model {} version {}: {}, {}, one item takes {:.3f} ms, runs {}", signature.name, signature.version,
-        signature.classifies() ? "a classifier" : "answers with its outputs",
-        signature.batches() ? "batches up to " + std::to_string(signature.max_batch_size) : "no batching",
-        static_cast<double>((*model)->run_time().count()) / 1e6, (*model)->describe_schedule());
-    loaded.push_back(*std::move(model));
+// In a repository that changes nothing need be there yet.
+base::Status look_at_models(const ServeOptions& options) {
+  if (options.model_control_mode != "none") return {};
+  const auto found = find_all(options.models);
+  if (!found) return std::unexpected(found.error());
+  for (const std::string& warning : found->warnings) observe::log_warning("{}", warning);
+  for (const base::Error& problem : problems_without_a_model(options.models, *found)) {
+    observe::log_error("not served: {}", problem.message);
   }
-  for (const auto& model : loaded) service.catalog().add(model);
-  if (loaded.empty()) return base::invalid_argument("no model can be served");
-  const std::string wanted =
-      options.default_model.empty() ? found.models.front().name : options.default_model;
-  if (const auto default_model = service.catalog().find(wanted, ""); !default_model) {
-    return base::invalid_argument("--default-model: " + default_model.error().message);
-  }
-  service.catalog().set_default(wanted);
   return {};
 }
 
 // What a newcomer pastes next. On stdout, so that it is there whatever the log's level.
 void greet(const ServeOptions& options, std::uint16_t port, serve::Service& service) {
-  const std::string place = (options.host == "0.0.0.0" || options.host == "::" ? "localhost" : options.host) +
-                            ":" + std::to_string(port);
-  std::printf("\nSaccade %s serves on http://%s\n", kVersion, place.c_str());
+  const std::string host = options.host == "0.0.0.0" || options.host == "::" ? "localhost" : options.host;
+  const std::string place = host + ":" + std::to_string(port);
+  const std::string grpc = host + ":" + std::to_string(options.grpc_port == 0 ? port : options.grpc_port);
+  const std::string url = (options.tls_key.empty() ? "http://" : "https://") + place;
+  std::printf("\nSaccade %s serves on %s, gRPC on %s\n", kVersion, url.c_str(), grpc.c_str());
   const std::string default_model = service.catalog().default_model();
   for (const auto& model : service.catalog().all()) {
     const auto& signature = *model->signature();
@@ -130,7 +121,7 @@ void greet(const ServeOptions& options, std::uint16_t port, serve::Service& serv
                 signature.name == default_model ? "   (the default model)" : "");
   }
   std::printf("\nTry:\n");
-  for (const std::string& command : example_commands(place, service)) std::printf("  %s\n", command.c_str());
+  for (const std::string& command : example_commands(url, service)) std::printf("  %s\n", command.c_str());
   std::printf("\n");
   std::fflush(stdout);
 }
@@ -147,7 +138,7 @@ void wait_for_loops(runtime::LoopGroup& loops) {
 // Not ready → no new connections → everything accepted is answered → WebSockets closed with 1001 → log
 // stored.
 void shut_down(const ServeOptions& options, runtime::LoopGroup& loops, net::Server& server,
-               serve::Service& service) {
+               MetricsAddress& metrics, serve::Service& service) {
   service.set_ready(false);
   server.stop_accepting();
   server.drain();
@@ -158,6 +149,7 @@ void shut_down(const ServeOptions& options, runtime::LoopGroup& loops, net::Serv
                          options.drain_timeout_s);
   }
   server.close_all();
+  metrics.end();  // scraped and probed until here
   wait_for_loops(loops);
   service.close();
   wait_for_loops(loops);
@@ -171,10 +163,7 @@ int serve(const ServeOptions& options) {
   const sigset_t signals = block_signals();
   raise_descriptor_limit();
 
-  const auto found = find_all(options.models);
-  if (!found) return fail(found.error());
-  for (const std::string& warning : found->warnings) observe::log_warning("{}", warning);
-  for (const base::Error& problem : found->problems) observe::log_error("not served: {}", problem.message);
+  if (const base::Status looked = look_at_models(options); !looked) return fail(looked.error());
   auto engine = engine::onnxruntime::make_engine();
   if (!engine) return fail(engine.error());
 
@@ -186,20 +175,50 @@ int serve(const ServeOptions& options) {
       options.loops > 0 ? static_cast<std::size_t>(options.loops) : runtime::usable_processors();
   runtime::LoopGroup loops(loop_count);
   serve::Service service(registry, *std::move(log), log_mode_of(options.log_mode), options.log_inputs);
+  service.set_repository(
+      std::make_unique<model::LiveRepository>(service.catalog(), registry, **engine,
+                                              repository_options(options, loop_count)),
+      options.strict_readiness);
   http::Predictor predictor(service);
-  http::Router router(registry);
+  http::Router router(registry, limits_of(options).body_bytes);
   http::add_predict_routes(router, service, predictor);
+  http::add_infer_routes(router, service);
   http::add_log_routes(router, service);
   http::add_status_routes(router, service);
+  http::add_v2_model_routes(router, service, kVersion);
+  http::add_v2_repository_routes(router, service);
+  http::add_v2_setting_routes(router, service);
+  http::add_v2_memory_routes(router, service);
+  http::add_v1_routes(router, service);
+  http::add_documentation_routes(router, service, kVersion);
   registry.gauge("saccade_build_info", "Always 1; the version is a label.", {{"version", kVersion}}).set(1);
 
-  net::Server server(loops, limits_of(options), router, registry);
-  const auto port = server.listen(options.host, options.port);
+  grpc::GrpcHandler calls(service, registry, loops,
+                          {.message_bytes = options.max_body_bytes, .stream_in_flight = options.websocket_in_flight},
+                          kVersion);
+  Front front(router, calls);
+  net::Server server(loops, limits_of(options), front, registry);
+  if (const base::Status secured = use_tls(options, server); !secured) return fail(secured.error());
+  const auto port = server.listen(options.host, options.port, "--port");
   if (!port) return fail(port.error());
+  if (options.grpc_port != 0) {
+    const auto grpc_port = server.listen(options.host, options.grpc_port, "--grpc-port (0: none)");
+    if (!grpc_port) return fail(grpc_port.error());
+  }
+  MetricsAddress metrics(loops, limits_of(options), service);
+  if (const base::Status opened = metrics.open(options.host, options.metrics_port); !opened) {
+    return fail(opened.error());
+  }
+  if (!options.trace_file.empty()) {
+    if (const base::Status opened = service.tracer().open(options.trace_file); !opened) {
+      return fail(opened.error());
+    }
+  }
   loops.start();
   server.start();
+  metrics.start();
 
-  const base::Status loaded = load_models(options, *found, service, **engine, loop_count, signals);
+  const base::Status loaded = service.repository()->start([&] { return signal_pending(signals); });
   if (loaded) {
     service.set_ready(true);
     greet(options, *port, service);
@@ -208,7 +227,7 @@ int serve(const ServeOptions& options) {
     observe::log_info("{}: ending; accepted requests are still answered",
                       signal == SIGINT ? "SIGINT" : "SIGTERM");
   }
-  shut_down(options, loops, server, service);
+  shut_down(options, loops, server, metrics, service);
   if (!loaded) return loaded.error().code == base::Code::kCancelled ? 0 : fail(loaded.error());
   observe::log_info("ended");
   return 0;

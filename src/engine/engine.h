@@ -40,10 +40,18 @@ class Session {
   // at once. Errors: kInvalidArgument where the model refuses the values or shapes, kInternal where it
   // failed.
   virtual base::Result<std::shared_ptr<RunOutputs>> run(std::span<const tensor::TensorView> inputs) = 0;
+  // Whether a run uses no other thread than its caller's.
+  virtual bool runs_on_caller() const { return false; }
 };
 
+// How far a session changes the model's graph to make it faster.
+enum class GraphOptimization : std::uint8_t { kNone, kBasic, kExtended, kAll };
+
 struct SessionOptions {
-  int threads = 1;  // inside one run; instances × threads should not exceed the cores
+  int threads = 1;          // inside one operator; instances × threads should not exceed the cores; 0: all
+  int threads_between = 1;  // for operators beside each other, where `parallel`; 0: all
+  bool parallel = false;    // operators that don't need each other run at the same time
+  GraphOptimization optimization = GraphOptimization::kAll;
 };
 
 class Engine {

@@ -49,6 +49,14 @@ net::HttpResponse error_response(const base::Error& error) {
   return response;
 }
 
+void Call::compress_body(net::HttpResponse& response) const {
+  std::optional<std::string> compressed = compress(accepted_, response.body);
+  if (!compressed) return;
+  response.body = *std::move(compressed);
+  response.headers.emplace_back("Content-Encoding", coding_name(accepted_));
+  response.headers.emplace_back("Vary", "Accept-Encoding");
+}
+
 void Call::accept_websocket(const net::HttpRequest& request,
                             std::unique_ptr<net::WebSocketSession> session) const {
   const base::Status accepted = exchange_->accept_websocket(request, std::move(session));

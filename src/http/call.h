@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "http/content_coding.h"
 #include "http/route_metrics.h"
 #include "net/http_handler.h"
 
@@ -23,14 +24,25 @@ net::HttpResponse error_response(int status, std::string_view message);
 // Copied into whatever answers later. Belongs to the connection's loop.
 class Call {
  public:
-  Call(std::shared_ptr<net::HttpExchange> exchange, RouteMetrics& metrics)
-      : exchange_(std::move(exchange)), metrics_(&metrics), arrived_(base::now()) {}
+  // Bodies from this size on are compressed where the caller takes that; smaller ones would hardly shrink.
+  static constexpr std::size_t kWorthCompressing = 1024;
 
-  void respond(net::HttpResponse response) const {
+  // `accepted`: how the caller would like its answer compressed.
+  Call(std::shared_ptr<net::HttpExchange> exchange, RouteMetrics& metrics, Coding accepted = Coding::kIdentity)
+      : exchange_(std::move(exchange)), metrics_(&metrics), accepted_(accepted), arrived_(base::now()) {}
+
+  void respond(net::HttpResponse response, std::size_t compress_from = kWorthCompressing) const {
+    if (accepted_ != Coding::kIdentity && response.status == 200 && response.body.size() >= compress_from) {
+      compress_body(response);
+    }
     metrics_->count(response.status, base::now() - arrived_);
     exchange_->respond(std::move(response));
   }
   void respond_json(std::string body) const { respond({.body = std::move(body), .headers = {}}); }
+  // A status that says all.
+  void respond_empty(int status = 200) const {
+    respond({.status = status, .content_type = "", .body = {}, .headers = {}});
+  }
   void fail(const base::Error& error) const { respond(error_response(error)); }
   // Makes the connection a WebSocket, or answers 426 with what the handshake lacks.
   void accept_websocket(const net::HttpRequest& request,
@@ -41,8 +53,11 @@ class Call {
   base::TimePoint arrived() const { return arrived_; }
 
  private:
+  void compress_body(net::HttpResponse& response) const;
+
   std::shared_ptr<net::HttpExchange> exchange_;
   RouteMetrics* metrics_;
+  Coding accepted_;
   base::TimePoint arrived_;
 };
 

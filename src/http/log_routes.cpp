@@ -61,11 +61,28 @@ void list(serve::Service& service, const Call& call, std::string_view query) {
 }  // namespace
 
 void add_log_routes(Router& router, serve::Service& service) {
-  router.add("GET", "/predictions", "The newest logged predictions.",
-             [&service](const Call& call, const net::HttpRequest& request, const PathParameters&) {
-               list(service, call, request.query);
-             });
-  router.add("GET", "/predictions/{id}", "One logged prediction.",
+  router.add(
+      "GET", "/predictions",
+      {.id = "listPredictions",
+       .tag = "log",
+       .summary = "The newest logged predictions.",
+       .parameters = {in_query("model", "Only this model's."),
+                      in_query("since", "At or after: seconds since 1970, or as in 2026-11-24T05:23:45Z."),
+                      in_query("limit", "How many at most.",
+                               R"({"type":"integer","minimum":1,"maximum":1000,"default":100})")},
+       .answers = {json_answer(200, "The newest first.", "LoggedPredictions")},
+       .errors = {404, 500, 503}},
+      [&service](const Call& call, const net::HttpRequest& request, const PathParameters&) {
+        list(service, call, request.query);
+      });
+  router.add("GET", "/predictions/{id}",
+             {.id = "findPrediction",
+              .tag = "log",
+              .summary = "One logged prediction.",
+              .parameters = {{"path", "id", "The request_id of the answer.",
+                              R"({"type":"string","format":"uuid"})"}},
+              .answers = {json_answer(200, "The prediction.", "LoggedPrediction")},
+              .errors = {404, 500, 503}},
              [&service](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {
                find(service, call, parameters[0]);
              });

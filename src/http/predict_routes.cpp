@@ -67,16 +67,60 @@ class PredictRoute {
   const bool async_;
 };
 
+Operation predict_operation(std::string id, std::string summary, bool async) {
+  Operation operation{
+      .id = std::move(id),
+      .tag = "predict",
+      .summary = std::move(summary),
+      .description =
+          "One item gets one answer, a list of items gets a list. As `application/octet-stream` the body is "
+          "the elements themselves, little-endian, for a model with a single input.",
+      .parameters = {in_query("version", "Which version of the model; the highest where it is left out."),
+                     in_query("probabilities", "A classifier's answer lists the probability of every class.",
+                              schema::kFlag)},
+      .body = {json("PredictRequest"), {"application/octet-stream", schema::kBytes, {}}},
+      .answers = {json_answer(200, "The prediction.", "PredictAnswer")},
+      .errors = {404, 415, 500, 503, 504}};
+  if (!async) {
+    operation.parameters.push_back(
+        in_query("wait_for_log", "Answer when the prediction is stored in the log; else as --log-mode says.",
+                 schema::kFlag));
+  }
+  return operation;
+}
+
+Operation websocket_operation(std::string id, std::string summary) {
+  return {
+      .id = std::move(id),
+      .tag = "websocket",
+      .summary = std::move(summary),
+      .description =
+          "Each text message is what the body of `/predict` is, each binary one raw elements; answers "
+          "come in the order of the messages.",
+      .parameters = {in_query("version",
+                              "Which version of the model; the newest at each message where it is left "
+                              "out."),
+                     in_query("probabilities", "Answers list the probability of every class.", schema::kFlag),
+                     in_query("response", "How answers are written.", R"({"enum":["json","binary"]})")},
+      .answers = {{101, "The connection is a WebSocket from here on."}},
+      .errors = {404, 426}};
+}
+
 }  // namespace
 
 void add_predict_routes(Router& router, serve::Service& service, Predictor& predictor) {
   const PredictRoute predict(service, predictor, false);
   const PredictRoute predict_async(service, predictor, true);
-  router.add("POST", "/predict", "Predict with the default model.", predict);
-  router.add("POST", "/predict/{model}", "Predict with a model.", predict);
-  router.add("POST", "/predict-async", "Predict with the default model; never waits for the log.",
+  router.add("POST", "/predict",
+             predict_operation("predictDefault", "Predict with the default model.", false), predict);
+  router.add("POST", "/predict/{model}", predict_operation("predict", "Predict with a model.", false),
+             predict);
+  router.add("POST", "/predict-async",
+             predict_operation("predictDefaultAsync",
+                               "Predict with the default model; never waits for the log.", true),
              predict_async);
-  router.add("POST", "/predict-async/{model}", "Predict with a model; never waits for the log.",
+  router.add("POST", "/predict-async/{model}",
+             predict_operation("predictAsync", "Predict with a model; never waits for the log.", true),
              predict_async);
 
   const auto websocket = [&service, &predictor](const Call& call, const net::HttpRequest& request,
@@ -104,8 +148,11 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
                                              .probabilities = *probabilities,
                                              .binary_answers = response == "binary"}));
   };
-  router.add("GET", "/ws/predict", "Predictions over WebSocket by the default model.", websocket);
-  router.add("GET", "/ws/predict/{model}", "Predictions over WebSocket by a model.", websocket);
+  router.add("GET", "/ws/predict",
+             websocket_operation("websocketDefault", "Predictions over WebSocket by the default model."),
+             websocket);
+  router.add("GET", "/ws/predict/{model}",
+             websocket_operation("websocket", "Predictions over WebSocket by a model."), websocket);
 }
 
 }  // namespace saccade::http

@@ -40,10 +40,6 @@ class Predictor {
   void predict(const serve::Service::ModelPointer& model, const PredictCall& call, Answer answer);
 
  private:
-  struct Context;
-  void finish(Context context, base::Result<request::InferenceResponse> response);
-  record::Wait wait_for(const std::optional<record::Wait>& asked) const;
-
   serve::Service& service_;
 };
 

@@ -10,6 +10,10 @@
 
 namespace saccade::http {
 
+// Appends `text` with its %41 made bytes; false where a percent sign is not followed by two hexadecimal
+// digits.
+bool percent_decode(std::string_view text, std::string& out);
+
 // The first value of that name, percent-decoded; nothing where there is none.
 std::optional<std::string> query_value(std::string_view query, std::string_view name);
 

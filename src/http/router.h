@@ -11,11 +11,15 @@
 #include <vector>
 
 #include "http/call.h"
+#include "http/operation.h"
+#include "http/path_tree.h"
 #include "http/query.h"
 #include "net/http_message.h"
 
 namespace saccade::http {
 
+// What stood in the places of a template's parameters, percent-decoded: never empty, without slashes and
+// control characters. Valid while the handler runs.
 struct PathParameters {
   std::vector<std::string_view> values;  // in the order of the template
   std::string_view operator[](std::size_t index) const { return index < values.size() ? values[index] : ""; }
@@ -26,15 +30,24 @@ using RouteHandler = std::function<void(const Call&, const net::HttpRequest&, co
 struct Route {
   std::string method;
   std::string path;
-  std::string summary;
+  Operation operation;
   RouteHandler handler;
   std::unique_ptr<RouteMetrics> metrics;
+
+  const std::string& summary() const { return operation.summary; }
+  bool documented() const { return !operation.tag.empty(); }
 };
 
 class Router final : public net::HttpHandler {
  public:
-  explicit Router(observe::Registry& registry);
+  static constexpr std::size_t kLargestBody = std::size_t{64} * 1024 * 1024;
 
+  // `largest_body`: of a compressed request, once it is decompressed.
+  explicit Router(observe::Registry& registry, std::size_t largest_body = kLargestBody);
+
+  // A parameter is a whole segment of the path, or has something behind it: "/v1/models/{model}:predict".
+  // Where several templates match, words go before parameters.
+  void add(std::string method, std::string path, Operation operation, RouteHandler handler);
   void add(std::string method, std::string path, std::string summary, RouteHandler handler);
   const std::vector<Route>& routes() const { return routes_; }
 
@@ -42,8 +55,15 @@ class Router final : public net::HttpHandler {
   net::HttpResponse refusal(int status, std::string_view message) override;
 
  private:
+  void decompress_and_handle(const Route& route, const Call& call, const net::HttpRequest& request,
+                             const PathParameters& parameters) const;
+  void refuse(const net::HttpRequest& request, std::shared_ptr<net::HttpExchange> exchange,
+              const std::string& allowed);
+
   observe::Registry& registry_;
+  const std::size_t largest_body_;
   std::vector<Route> routes_;
+  PathTree paths_;
   RouteMetrics unmatched_;  // paths that no route has
   RouteMetrics malformed_;  // bytes that are no request
 };

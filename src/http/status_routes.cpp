@@ -92,7 +92,7 @@ void index(const Router& router, const Call& call) {
     body += "{\"method\":\"" + route.method + "\",\"path\":";
     append_string(body, route.path);
     body += ",\"summary\":";
-    append_string(body, route.summary);
+    append_string(body, route.summary());
     body += '}';
   }
   call.respond_json(body + "]}");
@@ -100,30 +100,61 @@ void index(const Router& router, const Call& call) {
 
 }  // namespace
 
-void add_status_routes(Router& router, serve::Service& service) {
-  router.add(
-      "GET", "/", "The routes.",
-      [&router](const Call& call, const net::HttpRequest&, const PathParameters&) { index(router, call); });
-  router.add("GET", "/health/live", "The process answers.",
+void add_metrics_routes(Router& router, serve::Service& service) {
+  router.add("GET", "/health/live",
+             {.id = "live",
+              .tag = "health",
+              .summary = "The process answers.",
+              .answers = {json_answer(200, "It does.", "Status")}},
              [](const Call& call, const net::HttpRequest&, const PathParameters&) {
                call.respond_json(R"({"status":"live"})");
              });
   router.add(
-      "GET", "/health/ready", "All models are loaded and new requests are welcome; 503 otherwise.",
+      "GET", "/health/ready",
+      {.id = "ready",
+       .tag = "health",
+       .summary = "All models are loaded and new requests are welcome; 503 otherwise.",
+       .answers = {json_answer(200, "They are.", "Status")},
+       .errors = {503}},
       [&service](const Call& call, const net::HttpRequest&, const PathParameters&) { ready(service, call); });
-  router.add("GET", "/models", "The models that are served, with their inputs and outputs.",
-             [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
-               models(service, call);
-             });
-  router.add("GET", "/models/{model}", "One model.",
-             [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
-               model(service, call, request, parameters[0]);
-             });
-  router.add("GET", "/metrics", "Metrics in Prometheus' text format.",
+  router.add("GET", "/metrics",
+             {.id = "metrics",
+              .tag = "health",
+              .summary = "Metrics in Prometheus' text format.",
+              .answers = {{200, "The metrics.", {{"text/plain", schema::kText, {}}}}}},
              [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
                call.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
                              .body = service.registry().scrape(),
                              .headers = {}});
+             });
+}
+
+void add_status_routes(Router& router, serve::Service& service) {
+  router.add(
+      "GET", "/",
+      {.id = "routes",
+       .tag = "documentation",
+       .summary = "The routes.",
+       .answers = {json_answer(200, "The routes.", "Routes")}},
+      [&router](const Call& call, const net::HttpRequest&, const PathParameters&) { index(router, call); });
+  add_metrics_routes(router, service);
+  router.add("GET", "/models",
+             {.id = "listModels",
+              .tag = "models",
+              .summary = "The models that are served, with their inputs and outputs.",
+              .answers = {json_answer(200, "One entry for each version.", "Models")}},
+             [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
+               models(service, call);
+             });
+  router.add("GET", "/models/{model}",
+             {.id = "describeModel",
+              .tag = "models",
+              .summary = "One model.",
+              .parameters = {in_query("version", "Which version; the highest where it is left out.")},
+              .answers = {json_answer(200, "The model.", "Model")},
+              .errors = {404, 503}},
+             [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
+               model(service, call, request, parameters[0]);
              });
 }
 

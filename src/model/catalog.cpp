@@ -36,6 +36,21 @@ void Catalog::publish(Snapshot next) {
   generation_.fetch_add(1, std::memory_order_release);
 }
 
+void Catalog::replace(Changes changes, std::string default_model) {
+  const std::lock_guard lock(mutex_);
+  Snapshot next = *current_;
+  for (auto& [name, versions] : changes) {
+    if (versions.empty()) {
+      next.models.erase(name);
+      continue;
+    }
+    std::ranges::sort(versions, {}, [](const ModelPointer& m) { return number(m->signature()->version); });
+    next.models[name] = std::move(versions);
+  }
+  next.default_model = std::move(default_model);
+  publish(std::move(next));
+}
+
 void Catalog::add(ModelPointer model) {
   const std::lock_guard lock(mutex_);
   Snapshot next = *current_;
@@ -48,8 +63,13 @@ void Catalog::add(ModelPointer model) {
 }
 
 void Catalog::clear() {
-  const std::lock_guard lock(mutex_);
-  publish({});
+  // Models may end here, and that takes time: not under the lock that others look under.
+  std::shared_ptr<const Snapshot> last;
+  {
+    const std::lock_guard lock(mutex_);
+    last = current_;
+    publish({});
+  }
 }
 
 void Catalog::set_default(std::string name) {
@@ -68,8 +88,13 @@ base::Result<Catalog::ModelPointer> Catalog::find(std::string_view name, std::st
   if (name.empty()) name = models->default_model;
   const auto found = models->models.find(name);
   if (found == models->models.end()) {
-    if (models->models.empty())
-      return base::fail(base::Code::kUnavailable, "the models are still being loaded");
+    if (models->models.empty()) {
+      if (!started_.load(std::memory_order_relaxed)) {
+        return base::fail(base::Code::kUnavailable, "the models are still being loaded");
+      }
+      return base::fail(base::Code::kNotFound, "there is no model \"" + std::string(name.substr(0, 100)) +
+                                                   "\"; none is loaded");
+    }
     std::string names;
     for (const auto& [known, versions] : models->models)
       names += (names.empty() ? "\"" : ", \"") + known + "\"";

@@ -19,12 +19,20 @@ class Catalog {
  public:
   using ModelPointer = std::shared_ptr<LoadedModel>;
 
+  // By name, all versions that are to be served; none: the model is not served any more.
+  using Changes = std::map<std::string, std::vector<ModelPointer>, std::less<>>;
+  // Shows all changes and the default model, which answers where none is named, in one step: nobody sees some
+  // without the others. Whoever calls this keeps the models that are replaced until afterwards, so that none
+  // ends in here.
+  void replace(Changes changes, std::string default_model);
+
   void add(ModelPointer model);
   // Lets go of all models; each ends once its last request has been answered.
   void clear();
-  // The one that answers where no model is named.
   void set_default(std::string name);
   std::string default_model() const;
+  // Until this is called an empty catalogue is one whose models are still to come.
+  void set_started() { started_.store(true, std::memory_order_relaxed); }
 
   // Empty name: the default model; empty version: the highest. The error lists what there is.
   base::Result<ModelPointer> find(std::string_view name, std::string_view version) const;
@@ -41,6 +49,7 @@ class Catalog {
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> current_ = std::make_shared<Snapshot>();  // guarded by mutex_
   std::atomic<std::uint64_t> generation_{1};
+  std::atomic<bool> started_{false};
 };
 
 }  // namespace saccade::model

@@ -166,6 +166,11 @@ class Completion {
                                     "\" the dims " + inner.text() + ", the model has " + model_item.text() +
                                     (batches ? " behind the batch dimension" : ""));
     }
+    if (batches && port.dims->rank() == Shape::kMaxRank) {
+      return base::invalid_argument(where(source_) + ": config.pbtxt gives the " + kind + " \"" + port.name +
+                                    "\" the dims " + port.dims->text() + ", which with the batch dimension " +
+                                    "are more than " + std::to_string(Shape::kMaxRank));
+    }
     spec.shape = batches ? port.dims->with_first(-1) : *port.dims;
     return {};
   }
@@ -233,12 +238,28 @@ class Completion {
   }
 
   base::Status set_policy() {
-    result_.policy.max_batch_size = signature_.max_batch_size;
-    result_.policy.max_queue_delay = defaults_.max_queue_delay;
-    result_.policy.max_queue = defaults_.max_queue;
-    if (source_.config.dynamic_batching) {
-      result_.policy.preferred_batch_sizes = source_.config.dynamic_batching->preferred_batch_sizes;
-      result_.policy.max_queue_delay = source_.config.dynamic_batching->max_queue_delay;
+    schedule::BatchPolicy& policy = result_.policy;
+    policy.max_batch_size = signature_.max_batch_size;
+    policy.max_queue_delay = defaults_.max_queue_delay;
+    policy.max_queue = defaults_.max_queue;
+    if (!source_.config.dynamic_batching) return {};
+    const DynamicBatching& said = *source_.config.dynamic_batching;
+    policy.preferred_batch_sizes = said.preferred_batch_sizes;
+    policy.max_queue_delay = said.max_queue_delay.value_or(defaults_.max_queue_delay);
+    policy.preserve_ordering = said.preserve_ordering;
+    policy.priority_levels = said.priority_levels;
+    policy.default_priority = said.default_priority;
+    policy.queue = said.queue;
+    policy.level_queues = said.level_queues;
+    // What a file says of its own queue goes before what the server's flag says of all.
+    policy.max_queue = std::max(policy.max_queue, policy.queue.max_size);
+    for (const auto& [level, queue] : policy.level_queues) {
+      policy.max_queue = std::max(policy.max_queue, queue.max_size);
+    }
+    if (!policy.preferred_batch_sizes.empty() && policy.max_queue_delay.count() == 0) {
+      result_.warnings.push_back(where(source_) +
+                                 ": preferred_batch_size has no effect without max_queue_delay_microseconds, "
+                                 "because no batch waits to be filled up");
     }
     return check_preferred_batch_sizes(source_.config, signature_.max_batch_size, where(source_));
   }

@@ -29,14 +29,30 @@ PortConfig to_port(const Port& port) {
   return result;
 }
 
-DynamicBatching to_batching(const inference::ModelDynamicBatching& batching) {
+schedule::QueuePolicy to_queue(const inference::ModelQueuePolicy& policy) {
+  using Action = schedule::QueuePolicy::TimeoutAction;
+  return {.timeout_action = policy.timeout_action() == inference::ModelQueuePolicy::DELAY ? Action::kDelay
+                                                                                          : Action::kReject,
+          .default_timeout = std::chrono::microseconds(policy.default_timeout_microseconds()),
+          .allow_timeout_override = policy.allow_timeout_override(),
+          .max_size = policy.max_queue_size()};
+}
+
+DynamicBatching to_batching(const inference::ModelDynamicBatching& batching, bool says_delay) {
   DynamicBatching result;
   const auto& sizes = batching.preferred_batch_size();
   result.preferred_batch_sizes.assign(sizes.begin(), sizes.end());
   std::ranges::sort(result.preferred_batch_sizes);
   const auto repeats = std::ranges::unique(result.preferred_batch_sizes);
   result.preferred_batch_sizes.erase(repeats.begin(), repeats.end());
-  result.max_queue_delay = std::chrono::microseconds(batching.max_queue_delay_microseconds());
+  if (says_delay) result.max_queue_delay = std::chrono::microseconds(batching.max_queue_delay_microseconds());
+  result.preserve_ordering = batching.preserve_ordering();
+  result.priority_levels = batching.priority_levels();
+  result.default_priority = batching.default_priority_level();
+  result.queue = to_queue(batching.default_queue_policy());
+  for (const auto& [level, policy] : batching.priority_queue_policy()) {
+    result.level_queues.emplace(level, to_queue(policy));
+  }
   return result;
 }
 
@@ -57,10 +73,10 @@ VersionPolicy to_version_policy(const inference::ModelVersionPolicy& policy) {
 }
 
 // Expects what check_config has passed.
-ModelConfig to_config(const inference::ModelConfig& message, bool says_max_batch_size) {
+ModelConfig to_config(const inference::ModelConfig& message, const Place& place) {
   ModelConfig config;
   config.name = message.name();
-  if (says_max_batch_size) config.max_batch_size = message.max_batch_size();
+  if (place.says(inference::ModelConfig::kMaxBatchSizeFieldNumber)) config.max_batch_size = message.max_batch_size();
   for (const auto& input : message.input()) {
     config.inputs.push_back(to_port(input));
     config.inputs.back().optional = input.optional();
@@ -72,7 +88,12 @@ ModelConfig to_config(const inference::ModelConfig& message, bool says_max_batch
   if (!message.default_model_filename().empty()) {
     config.default_model_filename = message.default_model_filename();
   }
-  if (message.has_dynamic_batching()) config.dynamic_batching = to_batching(message.dynamic_batching());
+  if (message.has_dynamic_batching()) {
+    const Place inside = place.inside(inference::ModelConfig::kDynamicBatchingFieldNumber);
+    config.dynamic_batching =
+        to_batching(message.dynamic_batching(),
+                    inside.says(inference::ModelDynamicBatching::kMaxQueueDelayMicrosecondsFieldNumber));
+  }
   for (const auto& group : message.instance_group()) {
     if (!group.passive()) config.instance_count += std::max(group.count(), 1);
   }
@@ -81,24 +102,35 @@ ModelConfig to_config(const inference::ModelConfig& message, bool says_max_batch
   return config;
 }
 
+base::Result<ConfigFile> to_file(ConfigText parsed, std::string_view where) {
+  if (auto status = check_config(parsed, where); !status) return std::unexpected(std::move(status.error()));
+  ConfigFile file;
+  file.config = to_config(*parsed.message, Place(where, parsed));
+  file.config.message = parsed.message;
+  file.warnings = std::move(parsed.warnings);
+  std::ranges::move(config_warnings(parsed, where), std::back_inserter(file.warnings));
+  return file;
+}
+
+std::unexpected<base::Error> too_large(std::string_view where) {
+  return base::invalid_argument(std::string(where) + ": larger than " + std::to_string(kMostBytes) +
+                                " bytes");
+}
+
 }  // namespace
 
 base::Result<ConfigFile> parse_config(std::string_view text, std::string_view where) {
-  if (text.size() > kMostBytes) {
-    return base::invalid_argument(std::string(where) + ": larger than " + std::to_string(kMostBytes) +
-                                  " bytes");
-  }
+  if (text.size() > kMostBytes) return too_large(where);
   auto parsed = parse_config_text(text, where);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
-  if (auto status = check_config(*parsed, where); !status) return std::unexpected(std::move(status.error()));
+  return to_file(*std::move(parsed), where);
+}
 
-  const Place place(where, *parsed);
-  ConfigFile file;
-  file.config = to_config(*parsed->message, place.says(inference::ModelConfig::kMaxBatchSizeFieldNumber));
-  file.config.message = parsed->message;
-  file.warnings = std::move(parsed->warnings);
-  std::ranges::move(config_warnings(*parsed, where), std::back_inserter(file.warnings));
-  return file;
+base::Result<ConfigFile> parse_config_json(std::string_view json, std::string_view where) {
+  if (json.size() > kMostBytes) return too_large(where);
+  auto parsed = parse_config_json_text(json, where);
+  if (!parsed) return std::unexpected(std::move(parsed.error()));
+  return to_file(*std::move(parsed), where);
 }
 
 base::Result<ConfigFile> read_config(const std::filesystem::path& file) {

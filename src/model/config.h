@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "schedule/batch_policy.h"
 #include "tensor/data_type.h"
 #include "tensor/shape.h"
 
@@ -43,7 +44,12 @@ struct PortConfig {
 
 struct DynamicBatching {
   std::vector<std::int64_t> preferred_batch_sizes;  // each >= 1, ascending; empty: none preferred
-  std::chrono::microseconds max_queue_delay{0};
+  std::optional<std::chrono::microseconds> max_queue_delay;
+  bool preserve_ordering = false;
+  std::uint64_t priority_levels = 0;
+  std::uint64_t default_priority = 0;
+  schedule::QueuePolicy queue;
+  std::map<std::uint64_t, schedule::QueuePolicy> level_queues;  // levels are within priority_levels
 };
 
 // Which of the versions on disk are served.
@@ -81,6 +87,10 @@ base::Result<ConfigFile> read_config(const std::filesystem::path& file);
 // The same for text that is here already; `where` stands in messages as the file's name. Pure; safe from any
 // thread.
 base::Result<ConfigFile> parse_config(std::string_view text, std::string_view where);
+
+// The same for a configuration in protobuf's JSON form, as a load request brings it. A member that
+// inference.ModelConfig does not have is an error.
+base::Result<ConfigFile> parse_config_json(std::string_view json, std::string_view where);
 
 // For whoever completes max_batch_size from the model: whether the preferred batch sizes fit under it.
 // parse_config has checked that already where the file says max_batch_size.

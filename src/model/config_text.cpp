@@ -4,9 +4,11 @@
 #include <optional>
 #include <utility>
 
+#include <boost/json.hpp>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/util/json_util.h>
 
 #include "model/text_file.h"
 
@@ -157,6 +159,16 @@ std::optional<std::string> find_broken_string(const pb::Message& message) {
   return std::nullopt;
 }
 
+// Whether a JSON object, known to be one, has one of these members.
+bool says_member(std::string_view json, std::initializer_list<std::string_view> names) {
+  boost::system::error_code failure;
+  const auto value = boost::json::parse(boost::json::string_view(json.data(), json.size()), failure);
+  if (failure || !value.is_object()) return false;
+  return std::ranges::any_of(names, [&](std::string_view name) {
+    return value.get_object().contains(boost::json::string_view(name.data(), name.size()));
+  });
+}
+
 }  // namespace
 
 base::Result<ConfigText> parse_config_text(std::string_view text, std::string_view where) {
@@ -178,6 +190,28 @@ base::Result<ConfigText> parse_config_text(std::string_view text, std::string_vi
   return result;
 }
 
+// By way of the text format, which keeps apart what is said and what is not.
+base::Result<ConfigText> parse_config_json_text(std::string_view json, std::string_view where) {
+  const auto checked = check_text(json, where);
+  if (!checked) return std::unexpected(checked.error());
+  inference::ModelConfig message;
+  const auto status = pb::util::JsonStringToMessage(
+      pb::StringPiece(checked->data(), checked->size()), &message, {});
+  if (!status.ok()) {
+    return base::invalid_argument(std::string(where) + ": " +
+                                  printable(std::string_view(status.message().data(), status.message().size())));
+  }
+  std::string text;
+  pb::TextFormat::PrintToString(message, &text);
+  // Zero is a value that the text format leaves out and that means something here.
+  if (message.max_batch_size() == 0 && says_member(*checked, {"max_batch_size", "maxBatchSize"})) {
+    text += "max_batch_size: 0\n";
+  }
+  auto parsed = parse_config_text(text, where);
+  if (parsed) parsed->shows_lines = false;
+  return parsed;
+}
+
 int Place::line_of(int field, int index) const {
   const pb::FieldDescriptor* descriptor = message_->GetDescriptor()->FindFieldByNumber(field);
   if (descriptor == nullptr || lines_ == nullptr) return 0;
@@ -189,7 +223,7 @@ int Place::line_of(int field, int index) const {
 
 std::string Place::of(int field, int index) const {
   const int line = line_of(field, index);
-  const int shown = line > 0 ? line : own_line_;
+  const int shown = !shows_lines_ ? 0 : line > 0 ? line : own_line_;
   return std::string(where_) + (shown > 0 ? ":" + std::to_string(shown) : "") + ": ";
 }
 

@@ -18,17 +18,21 @@ struct ConfigText {
   std::shared_ptr<inference::ModelConfig> message;
   std::unique_ptr<google::protobuf::TextFormat::ParseInfoTree> lines;
   std::vector<std::string> warnings;  // fields that the message doesn't have
+  bool shows_lines = true;            // whether the lines are those of what somebody wrote
 };
 
 // An Error says "WHERE:LINE:COLUMN: " and what was expected there.
 base::Result<ConfigText> parse_config_text(std::string_view text, std::string_view where);
+
+// The same for protobuf's JSON form. A member that the message doesn't have is an Error.
+base::Result<ConfigText> parse_config_json_text(std::string_view json, std::string_view where);
 
 // A message and where in the file it stands. Looks at what it was made from; cheap to copy. Fields are given
 // by their generated numbers (inference::ModelInput::kDimsFieldNumber).
 class Place {
  public:
   Place(std::string_view where, const ConfigText& text)
-      : where_(where), message_(text.message.get()), lines_(text.lines.get()) {}
+      : where_(where), message_(text.message.get()), lines_(text.lines.get()), shows_lines_(text.shows_lines) {}
 
   // "FILE:LINE: " of a field; of the message around it where the field is not said.
   std::string of(int field, int index = 0) const;
@@ -45,6 +49,7 @@ class Place {
   std::string_view where_;
   const google::protobuf::Message* message_;
   const google::protobuf::TextFormat::ParseInfoTree* lines_;  // may be null: lines not known
+  bool shows_lines_;
   int own_line_ = 0;
 };
 

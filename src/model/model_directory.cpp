@@ -127,7 +127,11 @@ base::Result<fs::path> find_model_file(const fs::path& version_directory, const 
 base::Result<ModelSource> read_model(const ModelDirectory& directory) {
   const fs::path config_file = directory.path / kConfigName;
   ModelSource model;
-  if (has_entry(config_file)) {
+  model.directory = directory.path;
+  if (directory.config != nullptr) {
+    model.config = directory.config->config;
+    model.warnings = directory.config->warnings;
+  } else if (has_entry(config_file)) {
     auto config = read_config(config_file);
     if (!config) return std::unexpected(std::move(config.error()));
     model.config = std::move(config->config);
@@ -135,7 +139,8 @@ base::Result<ModelSource> read_model(const ModelDirectory& directory) {
   }
   const std::string& said = model.config.name;
   if (directory.in_repository && !said.empty() && said != directory.called) {
-    return base::invalid_argument(config_file.string() + ": name is " + in_quotes(said) +
+    const std::string place = directory.config != nullptr ? "the configuration" : config_file.string();
+    return base::invalid_argument(place + ": name is " + in_quotes(said) +
                                   ", its directory is called " + in_quotes(directory.called) +
                                   "; make them agree, or leave the name out");
   }
@@ -189,6 +194,13 @@ base::Result<std::vector<std::string>> visible_entries(const fs::path& directory
   if (failure) return base::invalid_argument(directory.string() + ": " + failure.message());
   std::ranges::sort(names);
   return names;
+}
+
+std::string name_of(const ModelDirectory& directory) {
+  if (directory.in_repository) return directory.called;
+  if (directory.given_name) return *directory.given_name;
+  const auto config = read_config(directory.path / kConfigName);
+  return config && !config->config.name.empty() ? config->config.name : make_model_name(directory.called);
 }
 
 bool is_model_directory(const fs::path& directory) {

@@ -18,7 +18,11 @@ struct ModelDirectory {
   std::string called;  // the last part of its path; in a repository a valid model name
   bool in_repository = false;
   std::optional<std::string> given_name;
+  const ConfigFile* config = nullptr;  // stands in for config.pbtxt
 };
+
+// What a directory's model is called, as find_versions says it.
+std::string name_of(const ModelDirectory& directory);
 
 // Adds what can be served to found.models, and what was meant to be and can't to found.problems.
 void find_versions(const ModelDirectory& directory, FoundModels& found);

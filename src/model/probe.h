@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "tensor/tensor.h"
 
 namespace saccade::model {
 
@@ -19,6 +20,7 @@ struct ProbeResult {
   int probabilities = -1;      // that output
   std::int64_t free_size = 1;  // what free dimensions were set to
   base::Duration run_time{0};  // of one item, the median of several runs
+  std::vector<tensor::Tensor> sample;  // that input, of one item
 };
 
 // `item_shapes`: what is known of each input without a batch dimension, or of the whole input where

@@ -112,7 +112,78 @@ base::Result<FoundModels> find_in_directory(const Argument& argument) {
   return found;
 }
 
+// One argument's models.
+base::Status list(const std::string& text, std::vector<ModelPlace>& places) {
+  const auto argument = parse_argument(text);
+  if (!argument) return std::unexpected(argument.error());
+  const auto add = [&](ModelPlace place) {
+    if (std::ranges::find(places, place.name, &ModelPlace::name) == places.end()) {
+      places.push_back(std::move(place));
+    }
+  };
+  std::error_code failure;
+  if (fs::is_regular_file(argument->path, failure)) {
+    const auto found = find_file(*argument);
+    if (!found) return std::unexpected(found.error());
+    add({found->models.front().name, argument->path, false, argument->name.has_value()});
+    return {};
+  }
+  if (is_model_directory(argument->path)) {
+    const std::string name =
+        name_of({argument->path, last_part(argument->path), false, argument->name, nullptr});
+    add({name, argument->path, false, argument->name.has_value()});
+    return {};
+  }
+  const auto entries = visible_entries(argument->path);
+  if (!entries) return std::unexpected(entries.error());
+  for (const std::string& entry : *entries) {
+    if (is_model_name(entry) && entry != "lost+found" && fs::is_directory(argument->path / entry, failure)) {
+      add({entry, argument->path / entry, true, false});
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+base::Result<std::vector<ModelPlace>> list_models(const std::vector<std::string>& arguments) {
+  std::vector<ModelPlace> places;
+  for (const std::string& argument : arguments) {
+    if (base::Status listed = list(argument, places); !listed) {
+      return std::unexpected(std::move(listed.error()));
+    }
+  }
+  return places;
+}
+
+FoundModels find_versions(const ModelPlace& place, const ConfigFile* config) {
+  FoundModels found;
+  std::error_code failure;
+  if (fs::is_directory(place.path, failure)) {
+    find_versions({place.path, place.in_repository ? place.name : last_part(place.path), place.in_repository,
+                   place.named ? std::optional(place.name) : std::nullopt, config},
+                  found);
+    return found;
+  }
+  auto file = find_file({place.named ? std::optional(place.name) : std::nullopt, place.path});
+  if (!file) {
+    found.problems.push_back(std::move(file.error()));
+    return found;
+  }
+  ModelSource& model = file->models.front();
+  if (config != nullptr) {
+    model.config = config->config;
+    model.warnings = config->warnings;
+    if (!model.config.name.empty() && model.config.name != model.name) {
+      found.problems.push_back({base::Code::kInvalidArgument,
+                                "the configuration: name is " + in_quotes(model.config.name) +
+                                    ", the model is called " + in_quotes(model.name)});
+      return found;
+    }
+    model.config.name = model.name;
+  }
+  return *std::move(file);
+}
 
 base::Result<FoundModels> find_models(std::string_view text) {
   const auto argument = parse_argument(text);

@@ -37,6 +37,7 @@ struct ModelSource {
   std::string name;
   std::string version;                                     // "1"
   std::filesystem::path file;                              // the ONNX file; it was there a moment ago
+  std::filesystem::path directory;                         // the model's; empty for a bare file
   ModelConfig config;                                      // its `name` is always set, to the same as above
   std::map<std::string, std::vector<std::string>> labels;  // by output
   // About the model as a whole: the same for each of its versions, so only its first version carries them.
@@ -59,6 +60,21 @@ struct FoundModels {
 // An Error where the argument itself is wrong. One broken model doesn't hide the others: it is among the
 // problems, and a result may have problems only. A repository with nothing in it at all is an Error.
 base::Result<FoundModels> find_models(std::string_view argument);
+
+// Where the versions of one model lie.
+struct ModelPlace {
+  std::string name;
+  std::filesystem::path path;  // the model's directory, or an ONNX file
+  bool in_repository = false;  // its directory's name is its own
+  bool named = false;          // by the command line
+};
+
+// The models that the arguments name, without a look into them; those of the first argument come first, each
+// name once. An Error where an argument's place can't be looked at: what is there is not known then.
+base::Result<std::vector<ModelPlace>> list_models(const std::vector<std::string>& arguments);
+
+// One model's versions, with `config`, where there is one, in place of its config.pbtxt.
+FoundModels find_versions(const ModelPlace& place, const ConfigFile* config);
 
 // All arguments' models together; an Error where two arguments name the same model.
 base::Result<FoundModels> merge(std::vector<FoundModels> found);

@@ -8,8 +8,11 @@ namespace {
 constexpr std::chrono::milliseconds kLinger{2'000};
 }  // namespace
 
-Connection::Connection(LoopState& state, boost::asio::ip::tcp::socket socket)
-    : state_(state), socket_(std::move(socket)), gone_(std::make_shared<std::atomic<bool>>(false)) {}
+Connection::Connection(LoopState& state, Wire wire)
+    : state_(state),
+      socket_(std::move(wire.socket)),
+      tls_(std::move(wire.tls)),
+      gone_(std::make_shared<std::atomic<bool>>(false)) {}
 
 Connection::~Connection() {
   if (!released_) state_.open.fetch_sub(1);
@@ -19,31 +22,51 @@ void Connection::close() {
   if (closed_) return;
   closed_ = true;
   gone_->store(true, std::memory_order_relaxed);
+  if (tls_) tls_->end();
   boost::system::error_code ignored;
   socket_.close(ignored);
-  state_.remove(self());
+  const auto keep = self();
+  state_.remove(keep);
+  on_close();
 }
 
-boost::asio::ip::tcp::socket Connection::release_socket() {
+Wire Connection::release_wire() {
   closed_ = true;
   released_ = true;
   state_.remove(self());
-  return std::move(socket_);
+  return {std::move(socket_), std::move(tls_)};
 }
 
 void Connection::wait_readable() {
   if (waiting_ || closed_) return;
   waiting_ = true;
+  if (tls_ && !lingering_ && tls_->holds_bytes()) [[unlikely]] {
+    state_.loop.post([this, keep = self()] { readable(); });
+    return;
+  }
   socket_.async_wait(boost::asio::ip::tcp::socket::wait_read,
                      [this, keep = self()](const boost::system::error_code& error) {
-                       waiting_ = false;
-                       if (error || closed_) return;
-                       if (lingering_) return read_to_the_end();
-                       on_readable();
+                       if (error) {
+                         waiting_ = false;
+                         return;
+                       }
+                       readable();
                      });
 }
 
+void Connection::readable() {
+  waiting_ = false;
+  if (closed_) return;
+  if (lingering_) return read_to_the_end();
+  on_readable();
+}
+
 Connection::ReadResult Connection::read_into(char* place, std::size_t room) {
+  if (tls_) [[unlikely]] return read_tls(place, room);
+  return read_plain(place, room);
+}
+
+Connection::ReadResult Connection::read_plain(char* place, std::size_t room) {
   for (;;) {
     const ssize_t count = ::recv(socket_.native_handle(), place, room, MSG_DONTWAIT);
     if (count > 0) return {Read::kBytes, static_cast<std::size_t>(count)};
@@ -54,6 +77,38 @@ Connection::ReadResult Connection::read_into(char* place, std::size_t room) {
   }
 }
 
+Connection::ReadResult Connection::read_tls(char* place, std::size_t room) {
+  const TlsStream::Moved moved = tls_->read(place, room);
+  switch (moved.step) {
+    case TlsStream::Step::kDone:
+      return {Read::kBytes, moved.count};
+    case TlsStream::Step::kWantsRead:
+    case TlsStream::Step::kWantsWrite:
+      return {Read::kNothingYet, 0};
+    case TlsStream::Step::kEnded:
+      return {Read::kEndOfStream, 0};
+    case TlsStream::Step::kFailed:
+      break;
+  }
+  return {Read::kFailed, 0};
+}
+
+std::optional<std::size_t> Connection::write_some(std::string_view bytes) {
+  if (tls_) [[unlikely]] {
+    const TlsStream::Moved moved = tls_->write(bytes);
+    if (moved.step == TlsStream::Step::kDone || moved.step == TlsStream::Step::kWantsWrite) return moved.count;
+    return std::nullopt;
+  }
+  for (;;) {
+    const ssize_t count =
+        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    return std::nullopt;
+  }
+}
+
 bool Connection::send(std::string_view bytes) {
   if (closed_) return false;
   if (sending()) {
@@ -61,20 +116,17 @@ bool Connection::send(std::string_view bytes) {
     return true;
   }
   while (!bytes.empty()) {
-    const ssize_t count =
-        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-      continue;
+    const std::optional<std::size_t> count = write_some(bytes);
+    if (!count) {
+      close();
+      return false;
     }
-    if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    if (*count == 0) {
       unsent_.assign(bytes);
       wait_writable();
       return true;
     }
-    close();
-    return false;
+    bytes.remove_prefix(*count);
   }
   return true;
 }
@@ -89,13 +141,9 @@ void Connection::wait_writable() {
 }
 
 void Connection::send_rest() {
-  const ssize_t count = ::send(socket_.native_handle(), unsent_.data() + sent_, unsent_.size() - sent_,
-                               MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (count < 0) {
-    if (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK) return wait_writable();
-    return close();
-  }
-  sent_ += static_cast<std::size_t>(count);
+  const std::optional<std::size_t> count = write_some(std::string_view(unsent_).substr(sent_));
+  if (!count) return close();
+  sent_ += *count;
   if (sent_ < unsent_.size()) return wait_writable();
   std::string().swap(unsent_);
   sent_ = 0;
@@ -107,6 +155,7 @@ void Connection::linger() {
   if (closed_) return;
   lingering_ = true;
   if (sending()) return;  // goes on from send_rest()
+  if (tls_) tls_->end();
   boost::system::error_code ignored;
   socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
   if (ignored) return close();
@@ -117,7 +166,7 @@ void Connection::linger() {
 void Connection::read_to_the_end() {
   constexpr int kReadsPerTurn = 8;  // somebody who sends without end must not hold the loop
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    const ReadResult read = read_into(state_.read_buffer.get(), LoopState::kReadBytes);
+    const ReadResult read = read_plain(state_.read_buffer.get(), LoopState::kReadBytes);
     if (read.kind == Read::kNothingYet) break;
     if (read.kind != Read::kBytes) return close();
   }

@@ -1,5 +1,6 @@
 // One socket on one loop: reading when there is something, writing what could not be sent at once, a
-// deadline, an end. The protocols (http1_connection, websocket_connection) derive from it.
+// deadline, an end. The protocols (http1_connection, http2_connection, websocket_connection) derive from it.
+// TLS, where there is any, is in here alone: what derives reads and sends plain bytes.
 //
 // Lifecycle: made and added to its LoopState on the loop's thread; close() ends it from any state, once;
 // handlers under way keep it alive by shared_ptr. All members belong to the loop's thread, except the flag
@@ -8,6 +9,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,12 +17,19 @@
 
 #include "base/clock.h"
 #include "net/loop_state.h"
+#include "net/tls.h"
 
 namespace saccade::net {
 
+// A socket, and TLS on it where the server has a certificate.
+struct Wire {
+  boost::asio::ip::tcp::socket socket;
+  std::unique_ptr<TlsStream> tls;  // uses the socket
+};
+
 class Connection {
  public:
-  Connection(LoopState& state, boost::asio::ip::tcp::socket socket);
+  Connection(LoopState& state, Wire wire);
   virtual ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -42,6 +51,8 @@ class Connection {
   virtual void on_readable() = 0;
   // All that was given to send() has left.
   virtual void on_sent() = 0;
+  // The socket has just been closed.
+  virtual void on_close() {}
 
   // Asks for one on_readable(); does nothing while one is pending.
   void wait_readable();
@@ -53,17 +64,24 @@ class Connection {
   // Ends our side, then reads on for a moment so that the peer sees what was sent before the end.
   void linger();
   // Hands the socket over to another connection; this one ends without closing it.
-  boost::asio::ip::tcp::socket release_socket();
+  Wire release_wire();
   bool closed() const { return closed_; }
   bool lingering() const { return lingering_; }
   void set_deadline(std::chrono::milliseconds from_now) { deadline_ = base::now() + from_now; }
+  void set_deadline_at(base::TimePoint when) { deadline_ = when; }
   void clear_deadline() { deadline_ = base::TimePoint::max(); }
 
   LoopState& state_;
   boost::asio::ip::tcp::socket socket_;
+  std::unique_ptr<TlsStream> tls_;  // null: plain
   std::shared_ptr<std::atomic<bool>> gone_;
 
  private:
+  // How many bytes the socket took; none: it is full. Nothing: the peer has gone.
+  std::optional<std::size_t> write_some(std::string_view bytes);
+  ReadResult read_plain(char* place, std::size_t room);
+  ReadResult read_tls(char* place, std::size_t room);
+  void readable();
   void wait_writable();
   void send_rest();
   void read_to_the_end();

@@ -3,15 +3,17 @@
 #include <charconv>
 #include <utility>
 
+#include "net/http2_connection.h"
 #include "net/websocket_connection.h"
 #include "net/websocket_handshake.h"
 
 namespace saccade::net {
 namespace {
 
-constexpr std::size_t kReadAhead = 64 * 1024;  // of further requests, while one is being answered
+constexpr std::size_t kReadAhead =
+    std::size_t{64} * 1024;  // of further requests, while one is being answered
 constexpr std::size_t kGrowth =
-    1024 * 1024;  // a large body's buffer grows by at most so much ahead of its bytes
+    std::size_t{1024} * 1024;  // a large body's buffer grows by at most so much ahead of its bytes
 
 void append_number(std::string& out, std::size_t number) {
   char digits[20];
@@ -20,8 +22,8 @@ void append_number(std::string& out, std::size_t number) {
 
 }  // namespace
 
-Http1Connection::Http1Connection(LoopState& state, boost::asio::ip::tcp::socket socket)
-    : Connection(state, std::move(socket)), parser_(state.limits) {
+Http1Connection::Http1Connection(LoopState& state, Wire wire)
+    : Connection(state, std::move(wire)), parser_(state.limits) {
   state.metrics.http_connections.add(1);
 }
 
@@ -65,6 +67,7 @@ void Http1Connection::on_readable() {
 // `bytes` begin where the message under way begins; those before `from` were parsed already. They lie in the
 // loop's read buffer or in buffer_.
 void Http1Connection::process(std::string_view bytes, std::size_t from) {
+  if (first_ && bytes.starts_with(Http2Connection::kPreface)) return become_http2(bytes);
   for (;;) {
     if (!in_message_) {
       in_message_ = true;
@@ -88,6 +91,11 @@ void Http1Connection::process(std::string_view bytes, std::size_t from) {
   }
 }
 
+void Http1Connection::become_http2(std::string_view bytes) {
+  const auto keep = self();  // and with it the bytes, which may be ours
+  std::make_shared<Http2Connection>(state_, release_wire())->start(bytes);
+}
+
 void Http1Connection::await_more(std::string_view bytes) {
   if (bytes.data() != buffer_.data()) buffer_.append(bytes);
   if (parser_.headers_complete() && parser_.expects_continue() && !continued_) {
@@ -101,6 +109,7 @@ void Http1Connection::await_more(std::string_view bytes) {
 void Http1Connection::dispatch(std::string_view bytes) {
   const auto keep = shared_from_this();
   const HttpRequest& request = parser_.request();
+  first_ = false;
   busy_ = true;
   head_ = request.method == "HEAD";
   close_after_ = !parser_.keep_alive();
@@ -217,7 +226,7 @@ base::Status Http1Connection::accept_websocket(const HttpRequest& request,
   std::string out = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
   out += "Sec-WebSocket-Accept: " + *accept + "\r\n\r\n";
   if (!send(out)) return {};
-  auto websocket = std::make_shared<WebSocketConnection>(state_, release_socket(), std::move(session));
+  auto websocket = std::make_shared<WebSocketConnection>(state_, release_wire(), std::move(session));
   websocket->start(behind_request_);
   return {};
 }

@@ -1,6 +1,9 @@
 // One HTTP/1.1 connection: requests in, one at a time, answers out in their order. Bytes of further requests
 // wait in the buffer, bounded, until the answer has left. Belongs to its loop's thread.
 //
+// Every connection begins as one of these. One whose first bytes are HTTP/2's preface is handed over to an
+// Http2Connection, one that asks for a WebSocket to a WebSocketConnection.
+//
 // A peer that ends its sending side while it waits still gets its answer. To learn whether it is still there
 // at all, an interim answer (102, RFC 9110 15.2) is sent to it: a socket that was closed altogether refuses
 // it, and its request is given up before it costs compute.
@@ -17,7 +20,7 @@ class Http1Connection final : public Connection,
                               public HttpExchange,
                               public std::enable_shared_from_this<Http1Connection> {
  public:
-  Http1Connection(LoopState& state, boost::asio::ip::tcp::socket socket);
+  Http1Connection(LoopState& state, Wire wire);
   ~Http1Connection() override;
   void start();
 
@@ -36,6 +39,7 @@ class Http1Connection final : public Connection,
   void on_sent() override { next(); }
 
   void process(std::string_view bytes, std::size_t from);
+  void become_http2(std::string_view bytes);
   void await_more(std::string_view bytes);
   void dispatch(std::string_view bytes);
   void read_ahead();
@@ -47,6 +51,7 @@ class Http1Connection final : public Connection,
   Http1Parser parser_;
   ReceiveBuffer buffer_;             // the message under way, or what came after it
   std::string_view behind_request_;  // during handle(): the bytes after the request
+  bool first_ = true;                // no request has been read yet: it may still turn out to be HTTP/2
   bool busy_ = false;                // a request has gone up, its answer has not been written
   bool dispatching_ = false;         // inside handle()
   bool close_after_ = false;         // once the answer is out

@@ -170,16 +170,7 @@ Http1Parser::State Http1Parser::feed(std::string_view bytes, std::size_t from) {
 void Http1Parser::assemble(std::string_view bytes) {
   const auto view = [bytes](const Span& span) { return bytes.substr(span.begin, span.length); };
   request_.method = llhttp_method_name(static_cast<llhttp_method_t>(parser_.method));
-  request_.target = view(target_);
-  std::string_view origin = request_.target;
-  if (origin.starts_with("http://") ||
-      origin.starts_with("https://")) {  // the absolute form, RFC 9112, 3.2.2
-    const std::size_t slash = origin.find('/', origin.find("//") + 2);
-    origin = slash == std::string_view::npos ? std::string_view("/") : origin.substr(slash);
-  }
-  const std::size_t mark = origin.find('?');
-  request_.path = origin.substr(0, mark);
-  request_.query = mark == std::string_view::npos ? std::string_view{} : origin.substr(mark + 1);
+  request_.set_target(view(target_));
   request_.headers.clear();
   for (const Field& field : fields_) {
     std::string_view value = view(field.value);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "net/http_message.h"
+#include "net/stream.h"
 #include "runtime/event_loop.h"
 
 namespace saccade::net {
@@ -55,6 +56,13 @@ class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual void handle(const HttpRequest& request, std::shared_ptr<HttpExchange> exchange) = 0;
+  // The head of an HTTP/2 request has come (its body is empty here). A session makes its stream a
+  // conversation; null: the request is collected and goes to handle().
+  virtual std::unique_ptr<StreamSession> open_stream(const HttpRequest& head,
+                                                     const std::shared_ptr<Stream>& stream) {
+    (void)head, (void)stream;
+    return nullptr;
+  }
   // The answer to bytes that are no request (parse errors, limits): status and what was wrong.
   virtual HttpResponse refusal(int status, std::string_view message) = 0;
 };

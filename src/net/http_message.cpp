@@ -20,6 +20,19 @@ std::string_view HttpRequest::header(std::string_view name) const {
   return {};
 }
 
+void HttpRequest::set_target(std::string_view sent) {
+  target = sent;
+  std::string_view origin = sent;
+  if (origin.starts_with("http://") ||
+      origin.starts_with("https://")) {  // the absolute form, RFC 9112, 3.2.2
+    const std::size_t slash = origin.find('/', origin.find("//") + 2);
+    origin = slash == std::string_view::npos ? std::string_view("/") : origin.substr(slash);
+  }
+  const std::size_t mark = origin.find('?');
+  path = origin.substr(0, mark);
+  query = mark == std::string_view::npos ? std::string_view{} : origin.substr(mark + 1);
+}
+
 std::string_view reason_phrase(int status) {
   switch (status) {
     case 100:

@@ -23,6 +23,8 @@ struct HttpRequest {
 
   // The first header of that name, in any case; empty where there is none.
   std::string_view header(std::string_view name) const;
+  // Sets target, and path and query from it.
+  void set_target(std::string_view sent);
 };
 
 inline constexpr std::size_t kBodyPadding = 64;

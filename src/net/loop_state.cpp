@@ -24,13 +24,16 @@ std::string http_date() {
 
 NetMetrics::NetMetrics(observe::Registry& registry)
     : http_connections(registry.gauge("saccade_connections", "Open connections.", {{"protocol", "http"}})),
+      http2_connections(
+          registry.gauge("saccade_connections", "Open connections.", {{"protocol", "http2"}})),
       websocket_connections(
           registry.gauge("saccade_connections", "Open connections.", {{"protocol", "websocket"}})),
       accepted(registry.counter("saccade_connections_accepted_total", "Connections accepted.")),
       refused(registry.counter("saccade_connections_refused_total",
                                "Connections turned away at the limit of open ones.")),
       websocket_messages(
-          registry.counter("saccade_websocket_messages_total", "WebSocket messages received.")) {}
+          registry.counter("saccade_websocket_messages_total", "WebSocket messages received.")),
+      http2_streams(registry.gauge("saccade_http2_streams", "Open HTTP/2 streams.")) {}
 
 LoopState::LoopState(runtime::EventLoop& event_loop, const Limits& the_limits, HttpHandler& the_handler,
                      NetMetrics& the_metrics)

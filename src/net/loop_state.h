@@ -21,10 +21,12 @@ class Connection;
 struct NetMetrics {
   explicit NetMetrics(observe::Registry& registry);
   observe::Gauge& http_connections;
+  observe::Gauge& http2_connections;
   observe::Gauge& websocket_connections;
   observe::Counter& accepted;
   observe::Counter& refused;  // over the limit of connections
   observe::Counter& websocket_messages;
+  observe::Gauge& http2_streams;
 };
 
 class LoopState {

@@ -5,6 +5,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 
 #include "net/http1_connection.h"
+#include "net/tls_handshake.h"
 #include "observe/log.h"
 
 namespace saccade::net {
@@ -55,7 +56,8 @@ base::Result<std::vector<tcp::endpoint>> addresses_of(const std::string& host, s
 
 }  // namespace
 
-base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_t port) {
+base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_t port,
+                                           const std::string& flag) {
   auto found = addresses_of(host, port, loops_[0].context());
   if (!found) return std::unexpected(found.error());
   std::vector<tcp::endpoint>& endpoints = *found;
@@ -67,7 +69,7 @@ base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_
   base::Status first = base::invalid_argument("host \"" + host + "\" has no address");
   for (tcp::endpoint& endpoint : endpoints) {
     if (port == 0 && first) endpoint.port(listeners_.back()->acceptor.local_endpoint().port());
-    const base::Status bound = bind(endpoint);
+    const base::Status bound = bind(endpoint, flag);
     const bool is_first = &endpoint == &endpoints.front();
     if (is_first) first = bound;
     if (!bound && (is_first || endpoint.address().is_v4())) return std::unexpected(bound.error());
@@ -75,7 +77,7 @@ base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_
   return listeners_.back()->acceptor.local_endpoint().port();
 }
 
-base::Status Server::bind(const tcp::endpoint& endpoint) {
+base::Status Server::bind(const tcp::endpoint& endpoint, const std::string& flag) {
   auto listener = std::make_unique<Listener>(loops_[0].context());
   boost::system::error_code error;
   listener->acceptor.open(endpoint.protocol(), error);
@@ -89,7 +91,7 @@ base::Status Server::bind(const tcp::endpoint& endpoint) {
     const std::string place = endpoint.address().to_string() + " port " + std::to_string(endpoint.port());
     if (error == boost::asio::error::address_in_use) {
       return base::fail(base::Code::kUnavailable,
-                        place + " is in use by another program; choose another port with --port");
+                        place + " is in use by another program; choose another port with " + flag);
     }
     return base::fail(base::Code::kUnavailable, "can't listen on " + place + ": " + error.message());
   }
@@ -138,8 +140,17 @@ void Server::take(tcp::socket socket, LoopState& state) {
   state.open.fetch_add(1);
   boost::system::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  state.loop.post([&state, socket = std::move(socket)]() mutable {
-    std::make_shared<Http1Connection>(state, std::move(socket))->start();
+  std::unique_ptr<TlsStream> tls;
+  if (tls_) {
+    socket.native_non_blocking(true, ignored);
+    tls = tls_->accept(socket.native_handle());
+  }
+  state.loop.post([&state, wire = Wire{std::move(socket), std::move(tls)}]() mutable {
+    if (wire.tls) {
+      std::make_shared<TlsHandshake>(state, std::move(wire))->start();
+    } else {
+      std::make_shared<Http1Connection>(state, std::move(wire))->start();
+    }
   });
 }
 

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "net/limits.h"
 #include "net/loop_state.h"
+#include "net/tls.h"
 #include "runtime/event_loop.h"
 
 namespace saccade::net {
@@ -28,8 +29,10 @@ class Server {
   ~Server();
 
   // Binds every address that the host's name has (`localhost`: 127.0.0.1 and ::1). Port 0 takes a free one.
-  // The port bound, or why it can't be and what to do.
-  base::Result<std::uint16_t> listen(const std::string& host, std::uint16_t port);
+  // The port bound, or why it can't be and what to do; `flag` is what sets it.
+  base::Result<std::uint16_t> listen(const std::string& host, std::uint16_t port, const std::string& flag);
+  // Every listener speaks TLS alone. Before start().
+  void use_tls(std::unique_ptr<const TlsContext> tls) { tls_ = std::move(tls); }
   void start();
 
   void stop_accepting();
@@ -39,13 +42,14 @@ class Server {
 
  private:
   struct Listener;
-  base::Status bind(const boost::asio::ip::tcp::endpoint& endpoint);
+  base::Status bind(const boost::asio::ip::tcp::endpoint& endpoint, const std::string& flag);
   void accept(Listener& listener);
   void take(boost::asio::ip::tcp::socket socket, LoopState& state);
   LoopState& quietest();
 
   runtime::LoopGroup& loops_;
   const Limits limits_;
+  std::unique_ptr<const TlsContext> tls_;  // null: plain
   NetMetrics metrics_;
   std::vector<std::unique_ptr<LoopState>> states_;    // one per loop
   std::vector<std::unique_ptr<Listener>> listeners_;  // on loop 0

@@ -6,9 +6,9 @@
 
 namespace saccade::net {
 
-WebSocketConnection::WebSocketConnection(LoopState& state, boost::asio::ip::tcp::socket socket,
+WebSocketConnection::WebSocketConnection(LoopState& state, Wire wire,
                                          std::unique_ptr<WebSocketSession> session)
-    : Connection(state, std::move(socket)), session_(std::move(session)) {
+    : Connection(state, std::move(wire)), session_(std::move(session)) {
   state.metrics.websocket_connections.add(1);
 }
 

@@ -17,7 +17,7 @@ namespace saccade::net {
 
 class WebSocketConnection final : public Connection, public WebSocketPeer {
  public:
-  WebSocketConnection(LoopState& state, boost::asio::ip::tcp::socket socket,
+  WebSocketConnection(LoopState& state, Wire wire,
                       std::unique_ptr<WebSocketSession> session);
   ~WebSocketConnection() override;
   // `received`: bytes that came behind the handshake.

@@ -103,6 +103,27 @@ void Registry::gauge_from(const std::string& name, const std::string& help, cons
   member(name, help, Kind::kGauge, labels).read = std::move(read);
 }
 
+void Registry::counter_from(const std::string& name, const std::string& help, const Labels& labels,
+                            std::function<double()> read) {
+  const std::lock_guard lock(mutex_);
+  Member& found = member(name, help, Kind::kCounter, labels);
+  if (!found.read) found.read = std::move(read);
+}
+
+CounterSource Registry::counter_source(const std::string& name, const std::string& help,
+                                       const Labels& labels, std::function<double()> read) {
+  const std::lock_guard lock(mutex_);
+  Member& found = member(name, help, Kind::kCounter, labels);
+  const std::uint64_t number = next_source_++;
+  found.sources.emplace(number, std::move(read));
+  return CounterSource([this, &found, number] {
+    const std::lock_guard own_lock(mutex_);
+    const auto source = found.sources.find(number);
+    found.counted += source->second();
+    found.sources.erase(source);
+  });
+}
+
 std::string Registry::scrape() const {
   std::vector<prometheus::MetricFamily> families;
   {
@@ -118,8 +139,11 @@ std::string Registry::scrape() const {
       for (const auto& member : family.members) {
         prometheus::ClientMetric metric;
         for (const auto& [key, value] : member->labels) metric.label.push_back({key, value});
-        if (member->counter) {
-          metric.counter.value = static_cast<double>(member->counter->value());
+        if (family.kind == Kind::kCounter) {
+          metric.counter.value = member->counted;
+          if (member->counter) metric.counter.value += static_cast<double>(member->counter->value());
+          if (member->read) metric.counter.value += member->read();
+          for (const auto& [number, read] : member->sources) metric.counter.value += read();
         } else if (member->histogram) {
           const Histogram::Snapshot snapshot = member->histogram->snapshot();
           metric.histogram.sample_count = snapshot.total;

@@ -87,6 +87,26 @@ class Histogram {
 std::vector<std::int64_t> latency_bounds();
 inline constexpr double kNanosecond = 1e-9;
 
+// A figure that somebody else counts, as part of a counter that outlives it: while the source is there, each
+// scrape asks it; what it had counted when it went stays in the counter. Belongs to whoever counts, and must
+// end before the figure and before the registry do.
+class CounterSource {
+ public:
+  CounterSource() = default;
+  explicit CounterSource(std::move_only_function<void()> end) : end_(std::move(end)) {}
+  CounterSource(CounterSource&& other) noexcept : end_(std::exchange(other.end_, nullptr)) {}
+  CounterSource& operator=(CounterSource&& other) noexcept {
+    std::swap(end_, other.end_);
+    return *this;
+  }
+  ~CounterSource() {
+    if (end_) end_();
+  }
+
+ private:
+  std::move_only_function<void()> end_;
+};
+
 class Registry {
  public:
   Counter& counter(const std::string& name, const std::string& help, const Labels& labels = {});
@@ -96,6 +116,12 @@ class Registry {
   // A gauge whose value is asked for at each scrape.
   void gauge_from(const std::string& name, const std::string& help, const Labels& labels,
                   std::function<double()> read);
+  // The same for a counter; the first to be named stays.
+  void counter_from(const std::string& name, const std::string& help, const Labels& labels,
+                    std::function<double()> read);
+  // A counter, or a part of one, whose value is asked for at each scrape. `read` must not use the registry.
+  [[nodiscard]] CounterSource counter_source(const std::string& name, const std::string& help,
+                                             const Labels& labels, std::function<double()> read);
 
   // Prometheus' text exposition format 0.0.4, families in the order of their names.
   std::string scrape() const;
@@ -108,6 +134,8 @@ class Registry {
     std::unique_ptr<Gauge> gauge;
     std::unique_ptr<Histogram> histogram;
     std::function<double()> read;
+    std::map<std::uint64_t, std::function<double()>> sources;  // by their number
+    double counted = 0;                                        // by the sources that have gone
   };
   struct Family {
     Kind kind;
@@ -118,6 +146,7 @@ class Registry {
 
   mutable std::mutex mutex_;
   std::map<std::string, Family> families_;  // guarded by mutex_; the members' values are not
+  std::uint64_t next_source_ = 0;           // guarded by mutex_
 };
 
 }  // namespace saccade::observe

@@ -147,6 +147,27 @@ struct Real {
   }
 };
 
+template <typename T>
+struct AnyReal : Real<T> {
+  static Outcome read(const char*& at, const char* end, T& element) {
+    const Outcome outcome = Real<T>::read(at, end, element);
+    if (outcome != Outcome::kNotThis) return outcome;
+    constexpr std::pair<std::string_view, T> kWords[] = {
+        {"NaN", std::numeric_limits<T>::quiet_NaN()},
+        {"Infinity", std::numeric_limits<T>::infinity()},
+        {"-Infinity", -std::numeric_limits<T>::infinity()},
+    };
+    const std::string_view rest(at, static_cast<std::size_t>(end - at));
+    for (const auto& [word, value] : kWords) {
+      if (!rest.starts_with(word)) continue;
+      element = value;
+      at += word.size();
+      return Outcome::kRead;
+    }
+    return Outcome::kNotThis;
+  }
+};
+
 // 16-bit floats: read as float, then rounded.
 template <std::uint16_t (*Convert)(float), std::uint32_t kMostThousandths>
 struct Half {
@@ -341,13 +362,16 @@ class Reader {
 }  // namespace
 
 base::Result<tensor::Tensor> read_numbers(std::string_view text, std::string_view name, DataType type,
-                                          std::int64_t expected_elements) {
+                                          std::int64_t expected_elements, Reals reals) {
   const auto expected = static_cast<std::size_t>(expected_elements);
+  const bool any = reals == Reals::kWithNonFinite;
   switch (type) {
     case DataType::kFp32:
-      return Reader<Real<float>>(text, name, type, expected).read();
+      return any ? Reader<AnyReal<float>>(text, name, type, expected).read()
+                 : Reader<Real<float>>(text, name, type, expected).read();
     case DataType::kFp64:
-      return Reader<Real<double>>(text, name, type, expected).read();
+      return any ? Reader<AnyReal<double>>(text, name, type, expected).read()
+                 : Reader<Real<double>>(text, name, type, expected).read();
     case DataType::kFp16:
       return Reader<Fp16>(text, name, type, expected).read();
     case DataType::kBf16:

@@ -12,9 +12,13 @@
 
 namespace saccade::protocol {
 
+// Whether floats may also be NaN, Infinity and -Infinity. JSON has no such words, but Python and Triton write
+// and read them.
+enum class Reals : bool { kFinite, kWithNonFinite };
+
 // `text` is one JSON value, maybe with white space around it; a readable byte must follow it. Every type but
 // BYTES. `name` stands in messages. `expected_elements` is a guess that saves growing.
 base::Result<tensor::Tensor> read_numbers(std::string_view text, std::string_view name, tensor::DataType type,
-                                          std::int64_t expected_elements);
+                                          std::int64_t expected_elements, Reals reals = Reals::kFinite);
 
 }  // namespace saccade::protocol

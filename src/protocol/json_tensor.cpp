@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/base64.h"
 #include "protocol/json_numbers.h"
 #include "protocol/nesting.h"
 
@@ -14,7 +15,8 @@ namespace ondemand = simdjson::ondemand;
 
 class StringReader {
  public:
-  explicit StringReader(std::string_view name) : nesting_(name, DataType::kBytes) {}
+  StringReader(std::string_view name, Dialect dialect)
+      : nesting_(name, DataType::kBytes), dialect_(dialect) {}
 
   base::Result<tensor::Tensor> read(ondemand::value value) {
     if (base::Status status = level(value, 0); !status) return std::unexpected(status.error());
@@ -28,9 +30,37 @@ class StringReader {
       return nesting_.not_json(simdjson::error_message(error), depth);
     if (kind == ondemand::json_type::array) return list(value, depth);
     if (base::Status status = nesting_.value_at(depth); !status) return status;
+    if (kind == ondemand::json_type::object && dialect_ == Dialect::kTensorFlow) return base64(value, depth);
     std::string_view text;
     if (value.get_string().get(text)) return nesting_.not_a("a string", value.raw_json_token(), depth);
     strings_.emplace_back(text);
+    return {};
+  }
+
+  base::Status base64(ondemand::value value, std::size_t depth) {
+    ondemand::object object;
+    if (const auto error = value.get_object().get(object)) {
+      return nesting_.not_json(simdjson::error_message(error), depth);
+    }
+    bool found = false;
+    std::string bytes;
+    for (auto entry : object) {
+      ondemand::field field;
+      if (const auto error = std::move(entry).get(field)) {
+        return nesting_.not_json(simdjson::error_message(error), depth);
+      }
+      std::string_view key;
+      if (field.unescaped_key().get(key) || key != "b64" || found) {
+        return nesting_.wrong("has an object that is not of the form {\"b64\": \"…\"}", depth);
+      }
+      std::string_view text;
+      if (field.value().get_string().get(text) || !base::decode_base64(text, bytes)) {
+        return nesting_.wrong("has a \"b64\" that is no string of base64", depth);
+      }
+      found = true;
+    }
+    if (!found) return nesting_.wrong("has an object that is not of the form {\"b64\": \"…\"}", depth);
+    strings_.push_back(std::move(bytes));
     return {};
   }
 
@@ -54,14 +84,18 @@ class StringReader {
   }
 
   Nesting nesting_;
+  const Dialect dialect_;
   std::vector<std::string> strings_;
 };
 
 // The text of a value, which is thereby consumed.
-base::Result<std::string_view> text_of(ondemand::value value, std::string_view name, DataType type) {
+base::Result<std::string_view> text_of(ondemand::value value, std::string_view name, DataType type,
+                                       Dialect dialect) {
   ondemand::json_type kind{};
   std::string_view text = value.raw_json_token();
   auto error = value.type().get(kind);
+  if (error && dialect == Dialect::kTensorFlow)
+    return text;  // maybe a NaN, which the reader of numbers knows
   if (!error && kind == ondemand::json_type::array) {
     ondemand::array array;
     error = value.get_array().get(array);
@@ -74,11 +108,12 @@ base::Result<std::string_view> text_of(ondemand::value value, std::string_view n
 }  // namespace
 
 base::Result<tensor::Tensor> read_tensor(ondemand::value value, std::string_view name, DataType type,
-                                         std::int64_t expected_elements) {
-  if (type == DataType::kBytes) return StringReader(name).read(value);
-  const auto text = text_of(value, name, type);
+                                         std::int64_t expected_elements, Dialect dialect) {
+  if (type == DataType::kBytes) return StringReader(name, dialect).read(value);
+  const auto text = text_of(value, name, type, dialect);
   if (!text) return std::unexpected(text.error());
-  return read_numbers(*text, name, type, expected_elements);
+  return read_numbers(*text, name, type, expected_elements,
+                      dialect == Dialect::kTensorFlow ? Reals::kWithNonFinite : Reals::kFinite);
 }
 
 }  // namespace saccade::protocol

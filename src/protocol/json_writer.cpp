@@ -27,6 +27,26 @@ void append_real(std::string& out, T number) {
   }
 }
 
+template <typename T>
+void append_any_real(std::string& out, T number) {
+  if (std::isfinite(number)) {
+    append_chars(out, number);
+  } else {
+    out += std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
+  }
+}
+
+// The elements one after the other, each as `append` writes it.
+template <typename T, typename Append>
+void append_all(std::string& out, const tensor::TensorView& tensor, Append&& append) {
+  bool first = true;
+  for (const T element : tensor.as<T>()) {
+    if (!first) out += ',';
+    first = false;
+    append(element);
+  }
+}
+
 void append_escaped(std::string& out, char c) {
   constexpr char kHex[] = "0123456789abcdef";
   switch (c) {
@@ -154,6 +174,32 @@ void append_element(std::string& out, const tensor::TensorView& tensor, std::siz
       append_string(out, tensor.strings[index]);
       break;
   }
+}
+
+void append_any_element(std::string& out, const tensor::TensorView& tensor, std::size_t index) {
+  if (tensor.type == DataType::kFp32) return append_any_real(out, tensor.as<float>()[index]);
+  if (tensor.type == DataType::kFp64) return append_any_real(out, tensor.as<double>()[index]);
+  append_element(out, tensor, index);
+}
+
+void append_flat(std::string& out, const tensor::TensorView& tensor) {
+  out += '[';
+  switch (tensor.type) {
+    case DataType::kFp32:
+      append_all<float>(out, tensor, [&out](float number) { append_any_real(out, number); });
+      break;
+    case DataType::kFp64:
+      append_all<double>(out, tensor, [&out](double number) { append_any_real(out, number); });
+      break;
+    default: {
+      const auto elements = static_cast<std::size_t>(tensor.shape.elements().value_or(0));
+      for (std::size_t i = 0; i < elements; ++i) {
+        if (i > 0) out += ',';
+        append_element(out, tensor, i);
+      }
+    }
+  }
+  out += ']';
 }
 
 void append_tensor(std::string& out, const tensor::TensorView& tensor) {

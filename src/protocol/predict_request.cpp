@@ -4,8 +4,7 @@
 #include <cstring>
 #include <optional>
 
-#include <simdjson.h>
-
+#include "protocol/json_parser.h"
 #include "protocol/json_tensor.h"
 #include "protocol/predict_shape.h"
 
@@ -14,23 +13,10 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-// One parser per thread: its buffers are kept from request to request. Large ones are let go again.
-ondemand::parser& own_parser() {
-  constexpr std::size_t kKept = std::size_t{1024} * 1024;
-  thread_local std::unique_ptr<ondemand::parser> parser;
-  if (parser == nullptr || parser->capacity() > kKept) parser = std::make_unique<ondemand::parser>();
-  return *parser;
-}
-
 std::string names_of(const request::ModelSignature& model) {
   std::string names;
   for (const auto& input : model.inputs) names += (names.empty() ? "\"" : ", \"") + input.name + "\"";
   return names;
-}
-
-base::Error json_error(simdjson::error_code error) {
-  return {base::Code::kInvalidArgument,
-          std::string("the body is not valid JSON: ") + simdjson::error_message(error)};
 }
 
 // A string or a number, kept as it was written.
@@ -52,12 +38,6 @@ base::Result<std::string> read_id(ondemand::value value) {
   while (!raw.empty() && static_cast<unsigned char>(raw.back()) <= ' ') raw.remove_suffix(1);
   if (raw.size() > 256) return base::invalid_argument("\"id\" is longer than 256 characters");
   return std::string(raw);
-}
-
-// Whether nothing is left behind the value that was read.
-bool at_end(ondemand::document& document) {
-  const char* place = nullptr;
-  return document.current_location().get(place) == simdjson::OUT_OF_BOUNDS;
 }
 
 class Decoder {

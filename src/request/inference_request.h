@@ -23,6 +23,10 @@ struct InferenceRequest {
   std::int64_t batch = 1;              // items carried (the first dimension where the model batches)
   std::shared_ptr<const std::atomic<bool>> caller_gone;  // may be null: the caller can't leave
   base::TimePoint arrived{};
+
+  std::uint64_t priority = 0;                         // 1 is served first; 0: the model's default level
+  base::Duration queue_timeout{0};                    // longest wait for a run; 0: as the model says
+  base::TimePoint deadline = base::TimePoint::max();  // an answer after it is of no use to the caller
 };
 
 // Where the time of one request went. All parts end to end make up what the caller waited inside the server.
@@ -31,6 +35,7 @@ struct Timings {
   base::TimePoint batched{};       // taken into a batch
   base::TimePoint run_started{};   // inputs joined
   base::TimePoint run_finished{};  // the model has answered
+  base::TimePoint answered{};      // the outputs were dealt out to the requests
   std::int64_t batch_size = 0;     // items in the run that it shared
 };
 

@@ -9,8 +9,11 @@ namespace saccade::schedule {
 
 using base::Code;
 
-BatchRunner::BatchRunner(std::unique_ptr<engine::Session> session, ModelMetrics& metrics)
-    : session_(std::move(session)), metrics_(metrics) {
+BatchRunner::BatchRunner(std::unique_ptr<engine::Session> session, bool batches, ModelMetrics& metrics)
+    : session_(std::move(session)),
+      batches_(batches),
+      metrics_(metrics),
+      sheet_(metrics.statistics.add_sheet()) {
   bytes_.resize(session_->facts().inputs.size());
   texts_.resize(session_->facts().inputs.size());
 }
@@ -24,37 +27,49 @@ bool BatchRunner::compatible(const Job& a, const Job& b) {
   return true;
 }
 
-void BatchRunner::run(std::span<Job> jobs, std::vector<ResponseResult>& results) {
-  const auto taken = base::now();
+void BatchRunner::run(std::span<Job> jobs, base::TimePoint taken, std::vector<ResponseResult>& results) {
   for (Job& job : jobs) {
     job.timings.batched = taken;
     metrics_.queue_time.observe(taken - job.timings.queued);
   }
-  const std::size_t before = results.size();
   if (jobs.size() == 1) {
     results.push_back(run_alone(jobs.front()));
   } else {
     run_together(jobs, results);
   }
-  for (std::size_t i = before; i < results.size(); ++i) count(results[i]);
 }
 
 BatchRunner::ResponseResult BatchRunner::run_alone(Job& job) {
   views_.clear();
   for (const auto& input : job.request.inputs) views_.push_back(input.view());
-  job.timings.run_started = base::now();
+  request::Timings& timings = job.timings;
+  timings.run_started = base::now();
   auto outputs = session_->run(views_);
-  job.timings.run_finished = base::now();
-  job.timings.batch_size = job.items();
+  timings.run_finished = base::now();
+  timings.batch_size = job.items();
   metrics_.runs.add();
   metrics_.batch_size.observe(job.items());
-  metrics_.run_time.observe(job.timings.run_finished - job.timings.run_started);
-  if (!outputs) return std::unexpected(std::move(outputs.error()));
-  metrics_.items.add(static_cast<std::uint64_t>(job.items()));
+  metrics_.run_time.observe(timings.run_finished - timings.run_started);
+  if (outputs && batches_) {
+    if (base::Status checked = check_rows(**outputs, job.items()); !checked) {
+      outputs = std::unexpected(std::move(checked.error()));
+    }
+  }
   request::InferenceResponse response;
-  response.outputs = (*outputs)->views;
-  response.timings = job.timings;
-  response.owner = *std::move(outputs);
+  if (outputs) {
+    response.outputs = (*outputs)->views;
+    response.owner = *std::move(outputs);
+  }
+  timings.answered = base::now();
+  sheet_.ran(job.items(), timings.run_started - timings.batched, timings.run_finished - timings.run_started,
+             timings.answered - timings.run_finished);
+  if (!outputs) {
+    count_failure(job, outputs.error());
+    return std::unexpected(std::move(outputs.error()));
+  }
+  count(job);
+  metrics_.items.add(static_cast<std::uint64_t>(job.items()));
+  response.timings = timings;
   return response;
 }
 
@@ -107,42 +122,53 @@ void BatchRunner::run_together(std::span<Job> jobs, std::vector<ResponseResult>&
   join(jobs);
   std::int64_t items = 0;
   for (const Job& job : jobs) items += job.items();
+  const base::TimePoint batched = jobs.front().timings.batched;
   const auto started = base::now();
   auto outputs = session_->run(views_);
   const auto finished = base::now();
   metrics_.runs.add();
   metrics_.batch_size.observe(items);
-  metrics_.batch_time.observe(started - jobs.front().timings.batched);
+  metrics_.batch_time.observe(started - batched);
   metrics_.run_time.observe(finished - started);
   if (!outputs || !check_rows(**outputs, items)) {
+    sheet_.ran(items, started - batched, finished - started, base::Duration{0});
     for (Job& job : jobs) results.push_back(run_alone(job));
     return;
   }
-  metrics_.items.add(static_cast<std::uint64_t>(items));
   const std::shared_ptr<engine::RunOutputs> owner = *std::move(outputs);
+  const std::size_t first = results.size();
   std::int64_t row = 0;
-  for (Job& job : jobs) {
-    job.timings.run_started = started;
-    job.timings.run_finished = finished;
-    job.timings.batch_size = items;
+  for (const Job& job : jobs) {
     request::InferenceResponse response;
     response.outputs.reserve(owner->views.size());
     for (const auto& view : owner->views) response.outputs.push_back(view.rows(row, job.items()));
     response.owner = owner;
-    response.timings = job.timings;
-    results.push_back(std::move(response));
+    results.emplace_back(std::move(response));
     row += job.items();
   }
+  const auto answered = base::now();
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    request::Timings& timings = jobs[i].timings;
+    timings.run_started = started;
+    timings.run_finished = finished;
+    timings.answered = answered;
+    timings.batch_size = items;
+    results[first + i]->timings = timings;
+    sheet_.answered(timings, jobs[i].request.arrived, jobs[i].items());
+  }
+  sheet_.ran(items, started - batched, finished - started, answered - finished);
+  metrics_.succeeded.add(jobs.size());
+  metrics_.items.add(static_cast<std::uint64_t>(items));
 }
 
-void BatchRunner::count(const ResponseResult& result) const {
-  if (result) {
-    metrics_.succeeded.add();
-  } else if (result.error().code == Code::kInvalidArgument) {
-    metrics_.refused.add();
-  } else {
-    metrics_.failed.add();
-  }
+void BatchRunner::count(const Job& job) {
+  metrics_.succeeded.add();
+  sheet_.answered(job.timings, job.request.arrived, job.items());
+}
+
+void BatchRunner::count_failure(const Job& job, const base::Error& error) {
+  (error.code == Code::kInvalidArgument ? metrics_.refused : metrics_.failed).add();
+  metrics_.count_failed(job.request.arrived, job.timings.queued);
 }
 
 }  // namespace saccade::schedule

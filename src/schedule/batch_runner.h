@@ -17,11 +17,13 @@ class BatchRunner {
  public:
   using ResponseResult = base::Result<request::InferenceResponse>;
 
-  BatchRunner(std::unique_ptr<engine::Session> session, ModelMetrics& metrics);
+  // `batches`: the first dimension of each output must be the batch.
+  BatchRunner(std::unique_ptr<engine::Session> session, bool batches, ModelMetrics& metrics);
 
   // Members whose inputs agree in all but the first dimension share a run; others get one of their own. The
-  // jobs' items together are at most max_batch_size. Adds one result per job to `results`.
-  void run(std::span<Job> jobs, std::vector<ResponseResult>& results);
+  // jobs' items together are at most max_batch_size. Adds one result per job to `results`. `taken`: when the
+  // jobs left the queue.
+  void run(std::span<Job> jobs, base::TimePoint taken, std::vector<ResponseResult>& results);
 
   // Whether two requests can share a run.
   static bool compatible(const Job& a, const Job& b);
@@ -32,10 +34,14 @@ class BatchRunner {
   ResponseResult run_alone(Job& job);
   void join(std::span<Job> jobs);
   base::Status check_rows(const engine::RunOutputs& outputs, std::int64_t items) const;
-  void count(const ResponseResult& result) const;
+  // What comes of a run whose outputs were dealt out.
+  void count(const Job& job);
+  void count_failure(const Job& job, const base::Error& error);
 
   std::unique_ptr<engine::Session> session_;
+  bool batches_;
   ModelMetrics& metrics_;
+  StatisticsSheet& sheet_;
   // The joined inputs; kept from run to run for their memory.
   std::vector<tensor::TensorView> views_;
   std::vector<std::vector<std::byte>> bytes_;

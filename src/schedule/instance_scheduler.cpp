@@ -1,7 +1,11 @@
 // The scheduler for models longer than a hop between threads: one queue, and one thread for each instance of
 // the model. Answers go back to each job's loop, all of a batch that belong to one loop in one hop.
+//
+// A timekeeper's thread answers requests that have waited too long while all instances are busy. It starts with
+// the first request that can expire.
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <pthread.h>
@@ -10,19 +14,64 @@
 
 #include "schedule/batch_queue.h"
 #include "schedule/batch_runner.h"
+#include "schedule/drop.h"
 #include "schedule/scheduler.h"
 
 namespace saccade::schedule {
 namespace {
 
+// What goes back to one loop.
+struct Parcel {
+  explicit Parcel(runtime::EventLoop* to) : loop(to) {}
+  struct Answer {
+    Done done;
+    BatchRunner::ResponseResult result;
+  };
+  runtime::EventLoop* loop;
+  std::vector<Answer> answers;
+};
+using Parcels = std::vector<Parcel>;
+
+void pack(Job& job, BatchRunner::ResponseResult result, Parcels& parcels) {
+  auto parcel = std::ranges::find(parcels, job.loop, &Parcel::loop);
+  if (parcel == parcels.end()) parcel = parcels.emplace(parcels.end(), job.loop);
+  parcel->answers.push_back({std::move(job.done), std::move(result)});
+}
+
+void send(Parcels parcels) {
+  for (Parcel& parcel : parcels) {
+    parcel.loop->post([answers = std::move(parcel.answers)]() mutable {
+      for (Parcel::Answer& answer : answers) answer.done(std::move(answer.result));
+    });
+  }
+}
+
+// Lets batches go in the order of their tickets. Safe from any thread.
+class Exit {
+ public:
+  void leave(std::uint64_t ticket, Parcels parcels) {
+    const std::lock_guard lock(mutex_);
+    waiting_.emplace(ticket, std::move(parcels));
+    for (auto next = waiting_.find(next_); next != waiting_.end(); next = waiting_.find(++next_)) {
+      send(std::move(next->second));
+      waiting_.erase(next);
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::uint64_t, Parcels> waiting_;  // guarded by mutex_; at most one of each instance
+  std::uint64_t next_ = 0;                    // guarded by mutex_
+};
+
 class InstanceScheduler final : public Scheduler {
  public:
   InstanceScheduler(std::vector<std::unique_ptr<engine::Session>> sessions, const BatchPolicy& policy,
-                    ModelMetrics& metrics)
-      : policy_(policy), metrics_(metrics), instances_(sessions.size()) {
+                    MetricsPointer metrics)
+      : policy_(policy), metrics_(std::move(metrics)), instances_(sessions.size()), queue_(policy_) {
     for (auto& session : sessions) {
-      threads_.emplace_back(
-          [this, runner = BatchRunner(std::move(session), metrics_)]() mutable { work(runner); });
+      threads_.emplace_back([this, runner = BatchRunner(std::move(session), policy_.max_batch_size > 0,
+                                                        *metrics_)]() mutable { work(runner); });
       pthread_setname_np(threads_.back().native_handle(), "instance");
     }
   }
@@ -33,22 +82,29 @@ class InstanceScheduler final : public Scheduler {
       stopping_ = true;
     }
     changed_.notify_all();
+    expiry_changed_.notify_all();
     for (auto& thread : threads_) thread.join();
+    if (timekeeper_.joinable()) timekeeper_.join();
   }
 
   void submit(Job job) override {
     job.timings.queued = base::now();
     std::unique_lock lock(mutex_);
-    if (queue_.size() >= policy_.max_queue) {
+    const base::TimePoint expiry_before = queue_.next_expiry();
+    if (!queue_.push(job)) {
       lock.unlock();
-      metrics_.rejected.add();
-      return job.done(base::fail(base::Code::kUnavailable, "the model's queue is full; try again later"));
+      return refuse_for_room(job, *metrics_);
     }
-    metrics_.pending.add(1);
-    queue_.push(std::move(job));
+    metrics_->pending.add(1);
     const bool wake = idle_ > 0;
+    const bool sooner = queue_.next_expiry() < expiry_before;
+    if (sooner && !timekeeper_.joinable()) {
+      timekeeper_ = std::thread([this] { keep_time(); });
+      pthread_setname_np(timekeeper_.native_handle(), "timekeeper");
+    }
     lock.unlock();
     if (wake) changed_.notify_one();
+    if (sooner) expiry_changed_.notify_one();
   }
 
   std::string describe() const override {
@@ -56,39 +112,38 @@ class InstanceScheduler final : public Scheduler {
   }
 
  private:
-  struct Answer {
-    Done done;
-    BatchRunner::ResponseResult result;
-  };
-
-  // The answers of one batch that go to one loop.
-  struct Parcel {
-    explicit Parcel(runtime::EventLoop* to) : loop(to) {}
-    runtime::EventLoop* loop;
-    std::vector<Answer> answers;
+  // What one turn of an instance takes out of the queue; kept from turn to turn for its memory.
+  struct Turn {
+    std::vector<Job> batch;
+    std::vector<BatchQueue::Dropped> dropped;
+    std::vector<BatchRunner::ResponseResult> results;
+    base::TimePoint taken;
+    std::uint64_t ticket = 0;
   };
 
   void work(BatchRunner& runner) {
-    std::vector<Job> batch;
-    std::vector<Job> abandoned;
-    std::vector<BatchRunner::ResponseResult> results;
-    while (next_batch(batch, abandoned)) {
-      if (!batch.empty()) runner.run(batch, results);
-      for (std::size_t i = 0; i < abandoned.size(); ++i) {
-        metrics_.cancelled.add();
-        results.emplace_back(base::fail(base::Code::kCancelled, "the caller has gone"));
+    Turn turn;
+    while (next_batch(turn)) {
+      drop(turn.dropped);
+      if (turn.batch.empty()) continue;
+      runner.run(turn.batch, turn.taken, turn.results);
+      metrics_->pending.add(-static_cast<std::int64_t>(turn.batch.size()));
+      Parcels parcels;
+      for (std::size_t i = 0; i < turn.batch.size(); ++i) {
+        pack(turn.batch[i], std::move(turn.results[i]), parcels);
       }
-      std::ranges::move(abandoned, std::back_inserter(batch));
-      metrics_.pending.add(-static_cast<std::int64_t>(batch.size()));
-      deliver(batch, results);
-      batch.clear();
-      abandoned.clear();
-      results.clear();
+      if (policy_.preserve_ordering) {
+        exit_.leave(turn.ticket, std::move(parcels));
+      } else {
+        send(std::move(parcels));
+      }
+      turn.batch.clear();
+      turn.results.clear();
     }
   }
 
   // Blocks until there is a batch; false: the scheduler ends and nothing waits any more.
-  bool next_batch(std::vector<Job>& batch, std::vector<Job>& abandoned) {
+  bool next_batch(Turn& turn) {
     std::unique_lock lock(mutex_);
     for (;;) {
       if (queue_.empty()) {
@@ -98,14 +153,16 @@ class InstanceScheduler final : public Scheduler {
         --idle_;
         continue;
       }
+      turn.taken = base::now();
       if (stopping_ || full_enough()) break;
       const auto due = queue_.oldest() + policy_.max_queue_delay;
-      if (due <= base::now()) break;
+      if (due <= turn.taken) break;
       ++idle_;
       changed_.wait_until(lock, due);
       --idle_;
     }
-    queue_.take(policy_.max_batch_size, batch, abandoned);
+    queue_.take(turn.taken, turn.batch, turn.dropped);
+    if (!turn.batch.empty()) turn.ticket = next_ticket_++;
     return true;
   }
 
@@ -115,35 +172,58 @@ class InstanceScheduler final : public Scheduler {
            policy_.preferred_batch_sizes.end();
   }
 
-  static void deliver(std::vector<Job>& batch, std::vector<BatchRunner::ResponseResult>& results) {
-    std::vector<Parcel> parcels;
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      auto parcel = std::ranges::find(parcels, batch[i].loop, &Parcel::loop);
-      if (parcel == parcels.end()) parcel = parcels.emplace(parcels.end(), batch[i].loop);
-      parcel->answers.push_back({std::move(batch[i].done), std::move(results[i])});
-    }
-    for (Parcel& parcel : parcels) {
-      parcel.loop->post([answers = std::move(parcel.answers)]() mutable {
-        for (Answer& answer : answers) answer.done(std::move(answer.result));
-      });
+  void keep_time() {
+    std::vector<BatchQueue::Dropped> dropped;
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      const base::TimePoint due = queue_.next_expiry();
+      if (due == base::TimePoint::max()) {
+        expiry_changed_.wait(lock);
+        continue;
+      }
+      const base::TimePoint now = base::now();
+      if (due > now) {
+        expiry_changed_.wait_until(lock, due);
+        continue;
+      }
+      queue_.expire(now, dropped);
+      lock.unlock();
+      drop(dropped);
+      lock.lock();
     }
   }
 
+  void drop(std::vector<BatchQueue::Dropped>& all) {
+    if (all.empty()) return;
+    metrics_->pending.add(-static_cast<std::int64_t>(all.size()));
+    Parcels parcels;
+    for (BatchQueue::Dropped& dropped : all) {
+      count_drop(dropped, *metrics_);
+      pack(dropped.job, std::unexpected(std::move(dropped.error)), parcels);
+    }
+    send(std::move(parcels));
+    all.clear();
+  }
+
   const BatchPolicy policy_;
-  ModelMetrics& metrics_;
+  const MetricsPointer metrics_;
   const std::size_t instances_;
+  Exit exit_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  BatchQueue queue_;       // guarded by mutex_
-  std::size_t idle_ = 0;   // guarded by mutex_: instances that wait
-  bool stopping_ = false;  // guarded by mutex_
+  std::condition_variable expiry_changed_;
+  BatchQueue queue_;               // guarded by mutex_
+  std::size_t idle_ = 0;           // guarded by mutex_: instances that wait
+  std::uint64_t next_ticket_ = 0;  // guarded by mutex_
+  bool stopping_ = false;          // guarded by mutex_
+  std::thread timekeeper_;         // started under mutex_
   std::vector<std::thread> threads_;
 };
 
 }  // namespace
 
 std::unique_ptr<Scheduler> make_instance_scheduler(std::vector<std::unique_ptr<engine::Session>> sessions,
-                                                   const BatchPolicy& policy, ModelMetrics& metrics) {
+                                                   const BatchPolicy& policy, const MetricsPointer& metrics) {
   return std::make_unique<InstanceScheduler>(std::move(sessions), policy, metrics);
 }
 

@@ -16,6 +16,7 @@ struct Job {
   Done done;  // called exactly once, on `loop`
   runtime::EventLoop* loop = nullptr;
   request::Timings timings;
+  base::TimePoint expires = base::TimePoint::max();  // set by the queue: its policy's longest wait
 
   std::int64_t items() const { return request.batch; }
   bool caller_gone() const {

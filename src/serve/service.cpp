@@ -8,25 +8,72 @@ base::Error no_log() {
           "the prediction log is off; start the server with --log sqlite:predictions.db"};
 }
 
+base::Status no_repository() {
+  return base::fail(base::Code::kUnavailable, "this server has no model repository");
+}
+
+record::Wait wait_of(LogMode mode) {
+  switch (mode) {
+    case LogMode::kDrop:
+      return record::Wait::kNothing;
+    case LogMode::kBlock:
+      return record::Wait::kAccepted;
+    case LogMode::kDurable:
+      return record::Wait::kStored;
+  }
+  return record::Wait::kNothing;
+}
+
 }  // namespace
 
 Service::Service(observe::Registry& registry, std::unique_ptr<record::PredictionLog> log, LogMode log_mode,
                  bool log_inputs)
-    : registry_(registry), log_(std::move(log)), log_mode_(log_mode), log_inputs_(log_inputs) {}
+    : registry_(registry), tracer_(registry), log_(std::move(log)), log_mode_(log_mode), log_inputs_(log_inputs) {}
 
 Service::~Service() = default;
 
+// Completes the trace when the answer is there, then passes it on.
+schedule::Done Service::trace(std::shared_ptr<const request::ModelSignature> model,
+                              const request::InferenceRequest& request, const record::TraceSettings& settings,
+                              schedule::Done done) {
+  record::Trace trace{.model = std::move(model),
+                      .client_id = request.client_id,
+                      .arrived = request.arrived,
+                      .timings = {},
+                      .ended = {},
+                      .frequency = settings.frequency};
+  return [this, trace = std::move(trace),
+          done = std::move(done)](base::Result<request::InferenceResponse> response) mutable {
+    if (response) trace.timings = response->timings;
+    trace.ended = base::now();
+    tracer_.add(std::move(trace));
+    done(std::move(response));
+  };
+}
+
 void Service::infer(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
                     schedule::Done done) {
+  if (const auto traced = tracer_.sampler().sample(model->signature()->name)) {
+    done = trace(model->signature(), request, *traced, std::move(done));
+  }
   model->submit({std::move(request), std::move(done), &loop, {}});
 }
 
-void Service::record(record::Prediction prediction, record::Wait wait, runtime::EventLoop& loop,
-                     record::PredictionLog::Done done) {
-  if (wait == record::Wait::kNothing) return log_->append(std::move(prediction), wait, nullptr);
-  log_->append(std::move(prediction), wait, [&loop, done = std::move(done)](base::Status status) mutable {
-    if (runtime::EventLoop::current() == &loop) return done(std::move(status));
-    loop.post([done = std::move(done), status = std::move(status)]() mutable { done(std::move(status)); });
+void Service::record(record::Prediction prediction, std::optional<record::Wait> asked,
+                     runtime::EventLoop& loop, record::PredictionLog::Done ready) {
+  if (log_ == nullptr) return ready({});
+  const record::Wait wait = asked.value_or(wait_of(log_mode_));
+  if (wait == record::Wait::kNothing) {
+    ready({});
+    return log_->append(std::move(prediction), wait, nullptr);
+  }
+  log_->append(std::move(prediction), wait, [&loop, ready = std::move(ready)](base::Status status) mutable {
+    if (!status) {
+      status = base::fail(base::Code::kUnavailable,
+                          "the prediction could not be logged: " + status.error().message);
+    }
+    if (runtime::EventLoop::current() == &loop) return ready(std::move(status));
+    loop.post([ready = std::move(ready), status = std::move(status)]() mutable { ready(std::move(status)); });
   });
 }
 
@@ -45,7 +92,68 @@ void Service::list_predictions(const record::Query& query, runtime::EventLoop& l
   });
 }
 
+void Service::set_repository(std::unique_ptr<model::LiveRepository> repository, bool strict_readiness) {
+  repository_ = std::move(repository);
+  strict_readiness_ = strict_readiness;
+}
+
+bool Service::ready() const {
+  if (!ready_.load()) return false;
+  return repository_ == nullptr || !strict_readiness_ || repository_->complete();
+}
+
+std::vector<model::IndexEntry> Service::repository_index(bool ready_only) const {
+  if (repository_ != nullptr) return repository_->index(ready_only);
+  std::vector<model::IndexEntry> entries;
+  for (const ModelPointer& model : catalog_.all()) {
+    entries.push_back({.name = model->signature()->name,
+                       .version = model->signature()->version,
+                       .state = model::ModelState::kReady,
+                       .reason = {}});
+  }
+  return entries;
+}
+
+// Brings an answer from whichever thread it comes to the caller's loop.
+Service::Changed Service::on_loop(runtime::EventLoop& loop, Changed changed) {
+  return [&loop, changed = std::move(changed)](base::Status status) mutable {
+    loop.post([changed = std::move(changed), status = std::move(status)]() mutable {
+      changed(std::move(status));
+    });
+  };
+}
+
+void Service::load_model(std::string name, model::LoadOverride override, runtime::EventLoop& loop,
+                         Changed changed) {
+  if (repository_ == nullptr) return on_loop(loop, std::move(changed))(no_repository());
+  repository_->load(std::move(name), std::move(override), on_loop(loop, std::move(changed)));
+}
+
+// No model here depends on another, so there are no dependents to unload with it.
+void Service::unload_model(std::string name, bool /*dependents*/, runtime::EventLoop& loop,
+                           Changed changed) {
+  if (repository_ == nullptr) return on_loop(loop, std::move(changed))(no_repository());
+  repository_->unload(std::move(name), on_loop(loop, std::move(changed)));
+}
+
+base::Result<std::vector<request::ModelStatistics>> Service::statistics(std::string_view name,
+                                                                        std::string_view version) const {
+  std::vector<request::ModelStatistics> all;
+  for (const ModelPointer& model : catalog_.all()) {
+    const request::ModelSignature& signature = *model->signature();
+    if (!name.empty() && signature.name != name) continue;
+    if (!version.empty() && signature.version != version) continue;
+    all.push_back(model->statistics());
+  }
+  if (!all.empty() || name.empty()) return all;
+  // Says what there is.
+  const auto found = catalog_.find(name, version);
+  if (!found) return std::unexpected(found.error());
+  return std::vector{(*found)->statistics()};
+}
+
 void Service::close() {
+  if (repository_ != nullptr) repository_->close();
   catalog_.clear();
   workers_.reset();
   if (log_ != nullptr) log_->close();

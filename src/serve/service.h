@@ -15,12 +15,17 @@
 
 #include "base/error.h"
 #include "model/catalog.h"
+#include "model/index.h"
+#include "model/live_repository.h"
 #include "observe/metrics.h"
 #include "record/prediction_log.h"
+#include "record/tracer.h"
 #include "request/inference_request.h"
+#include "request/model_statistics.h"
 #include "runtime/event_loop.h"
 #include "runtime/worker_pool.h"
 #include "schedule/job.h"
+#include "shared_memory/regions.h"
 
 namespace saccade::serve {
 
@@ -43,9 +48,10 @@ class Service {
   model::Catalog& catalog() { return catalog_; }
   observe::Registry& registry() { return registry_; }
 
-  // Whether new requests are welcome. Loading: not yet; draining: no more.
+  // Whether new requests are welcome. Loading: not yet; draining: no more. With strict readiness also not while
+  // a model of the start is missing.
   void set_ready(bool ready) { ready_.store(ready); }
-  bool ready() const { return ready_.load(); }
+  bool ready() const;
 
   // Asks the model. `done` is called once, on `loop`, from where this is called.
   void infer(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
@@ -53,27 +59,57 @@ class Service {
 
   bool logs() const { return log_ != nullptr; }
   bool logs_inputs() const { return log_ != nullptr && log_inputs_; }
-  LogMode log_mode() const { return log_mode_; }
-  // Puts an answered prediction into the log. `done` as in record::PredictionLog::append, but on `loop`.
-  void record(record::Prediction prediction, record::Wait wait, runtime::EventLoop& loop,
-              record::PredictionLog::Done done);
+  // Puts an answered prediction into the log. `ready` says that the answer may leave, and is called exactly
+  // once, on `loop`: at once, or when the row is where `asked` wants it (absent: as the log's mode says), or
+  // with the error that kept the row from getting there. Without a log it is called at once.
+  void record(record::Prediction prediction, std::optional<record::Wait> asked, runtime::EventLoop& loop,
+              record::PredictionLog::Done ready);
 
   using Found = std::move_only_function<void(base::Result<std::optional<record::StoredPrediction>>)>;
   using Listed = std::move_only_function<void(base::Result<std::vector<record::StoredPrediction>>)>;
   void find_prediction(const base::Uuid& id, runtime::EventLoop& loop, Found found);
   void list_predictions(const record::Query& query, runtime::EventLoop& loop, Listed listed);
 
+  // Where the models come from; to be set before anything below is asked for. Without one nothing can be
+  // loaded, and the catalogue is filled by hand.
+  void set_repository(std::unique_ptr<model::LiveRepository> repository, bool strict_readiness);
+  model::LiveRepository* repository() { return repository_.get(); }
+
+  // The model repository. Both report exactly once, on `loop`, when it is done or why it can't be.
+  std::vector<model::IndexEntry> repository_index(bool ready_only) const;
+  using Changed = std::move_only_function<void(base::Status)>;
+  void load_model(std::string name, model::LoadOverride override, runtime::EventLoop& loop, Changed changed);
+  void unload_model(std::string name, bool dependents, runtime::EventLoop& loop, Changed changed);
+  // Of one version, of all of a model's (empty version), or of all models (empty name). Errors: kNotFound.
+  base::Result<std::vector<request::ModelStatistics>> statistics(std::string_view name,
+                                                                 std::string_view version) const;
+
+  // Where requests may find and leave tensors instead of carrying them.
+  shared_memory::Regions& regions() { return regions_; }
+  // Which of the requests given to infer() are traced, and where to.
+  record::Tracer& tracer() { return tracer_; }
+
   // Ends the models, then stores what the log still holds. The loops must still run.
   void close();
 
  private:
+  static Changed on_loop(runtime::EventLoop& loop, Changed changed);
+  schedule::Done trace(std::shared_ptr<const request::ModelSignature> model,
+                       const request::InferenceRequest& request, const record::TraceSettings& settings,
+                       schedule::Done done);
+
   observe::Registry& registry_;
   model::Catalog catalog_;
+  shared_memory::Regions regions_;
+  record::Tracer tracer_;
   std::unique_ptr<record::PredictionLog> log_;
   const LogMode log_mode_;
   const bool log_inputs_;
   std::atomic<bool> ready_{false};
-  std::optional<runtime::WorkerPool> workers_{1};  // for the log's reads
+  std::unique_ptr<model::LiveRepository> repository_;
+  bool strict_readiness_ = true;
+  std::unique_ptr<runtime::WorkerPool> workers_ =
+      std::make_unique<runtime::WorkerPool>(1);  // for the log's reads
 };
 
 }  // namespace saccade::serve

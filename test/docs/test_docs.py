@@ -40,7 +40,8 @@ def server(tmp_path_factory):
     """Both examples on a free port; gives the port."""
     folder = tmp_path_factory.mktemp("server")
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
-        process = subprocess.Popen([str(BINARY), "serve", str(PROJECT / "examples/repository"), "--port", "0"],
+        process = subprocess.Popen([str(BINARY), "serve", str(PROJECT / "examples/repository"), "--port", "0",
+                                    "--grpc-port", "0"],
                                    cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                    env=clean_environment())
     try:

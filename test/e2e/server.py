@@ -42,14 +42,15 @@ class Server:
     def __init__(self, folder, *models, flags=(), environment=None, limits=None):
         self.folder = pathlib.Path(folder)
         self.log_file = self.folder / "predictions.db"
-        arguments = [str(BINARY), "serve", *map(str, models or [REPOSITORY]), "--port", "0", *map(str, flags)]
+        arguments = [str(BINARY), "serve", *map(str, models or [REPOSITORY]), "--port", "0",
+                     "--grpc-port", "0", *map(str, flags)]
         self._out, self._err = self.folder / "stdout", self.folder / "stderr"
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self.process = subprocess.Popen(
                 arguments, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                 env={**os.environ, **(environment or {})}, preexec_fn=limits)
         try:
-            self.port = int(wait_until(self._greeting, START_SECONDS, "the greeting"))
+            self.port, self.grpc_port = wait_until(self._greeting, START_SECONDS, "the greeting")
         except BaseException:
             self.kill()
             raise
@@ -59,8 +60,8 @@ class Server:
     def _greeting(self):
         code = self.process.poll()
         assert code is None, f"the server ended at once with {code}:\n{self.stderr()}"
-        found = re.search(r"serves on http://[^\s:]+:(\d+)", self._out.read_text())
-        return found and found.group(1)
+        found = re.search(r"serves on https?://[^\s:]+:(\d+), gRPC on [^\s:]+:(\d+)", self._out.read_text())
+        return found and (int(found.group(1)), int(found.group(2)))
 
     def stderr(self):
         return self._err.read_text(errors="replace")
@@ -109,5 +110,6 @@ class Server:
 
 def run(*arguments, folder, seconds=START_SECONDS, **options):
     """Runs the binary to its end, for commands that are expected to end."""
+    options.setdefault("env", {**os.environ, "SACCADE_GRPC_PORT": "0"})
     return subprocess.run([str(BINARY), *map(str, arguments)], cwd=folder, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=seconds, **options)

@@ -61,6 +61,12 @@ def test_check_says_what_is_wrong(bad_files, file, message):
     assert len(wrong) == 1 and message in wrong[0], done
 
 
+def test_check_goes_on_behind_an_argument_that_is_wrong(bad_files):
+    done = run("check", "missing.onnx", REPOSITORY, folder=bad_files)
+    assert done.returncode == 1
+    assert "WRONG" in done.stdout and "OK digits version 1" in done.stdout
+
+
 def test_check_says_what_would_be_served(tmp_path):
     done = run("check", REPOSITORY, folder=tmp_path)
     assert done.returncode == 0

@@ -203,7 +203,8 @@ def test_not_ready_and_no_wrong_answer_while_models_load(tmp_path):
         port = probe.getsockname()[1]
     arguments = [f"m{i}={REPOSITORY / 'sentiment/1/model.onnx'}" for i in range(5)] + [f"digits={DIGITS}"]
     process = subprocess.Popen(
-        [BINARY, "serve", *arguments, "--port", str(port), "--log", "none", "--default-model", "m4"], cwd=tmp_path,
+        [BINARY, "serve", *arguments, "--port", str(port), "--grpc-port", "0", "--log", "none",
+         "--default-model", "m4"], cwd=tmp_path,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seen = set()
 

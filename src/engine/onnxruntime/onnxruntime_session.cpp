@@ -14,6 +14,20 @@ struct OrtOutputs {
   std::vector<Ort::Value> values;
 };
 
+GraphOptimizationLevel to_onnx(GraphOptimization optimization) {
+  switch (optimization) {
+    case GraphOptimization::kNone:
+      return ORT_DISABLE_ALL;
+    case GraphOptimization::kBasic:
+      return ORT_ENABLE_BASIC;
+    case GraphOptimization::kExtended:
+      return ORT_ENABLE_EXTENDED;
+    case GraphOptimization::kAll:
+      return ORT_ENABLE_ALL;
+  }
+  return ORT_ENABLE_ALL;
+}
+
 base::Result<request::TensorSpec> describe(const std::string& name, const Ort::TypeInfo& info) {
   if (info.GetONNXType() != ONNX_TYPE_TENSOR) return base::invalid_argument("is not a tensor");
   const auto tensor_info = info.GetTensorTypeAndShapeInfo();
@@ -82,15 +96,16 @@ base::Result<std::unique_ptr<Session>> OnnxRuntimeSession::open(const Ort::Env& 
   try {
     Ort::SessionOptions settings;
     settings.SetIntraOpNumThreads(options.threads);
-    settings.SetInterOpNumThreads(1);
-    settings.SetExecutionMode(ORT_SEQUENTIAL);
-    settings.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+    settings.SetInterOpNumThreads(options.threads_between);
+    settings.SetExecutionMode(options.parallel ? ORT_PARALLEL : ORT_SEQUENTIAL);
+    settings.SetGraphOptimizationLevel(to_onnx(options.optimization));
     // A pool that spins while it waits would take the cores from the event loops.
     settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
     Ort::Session session(environment, model.c_str(), settings);
     auto facts = read_facts(session, model);
     if (!facts) return std::unexpected(facts.error());
-    return std::make_unique<OnnxRuntimeSession>(std::move(session), *std::move(facts));
+    return std::make_unique<OnnxRuntimeSession>(std::move(session), *std::move(facts),
+                                                options.threads == 1 && !options.parallel);
   } catch (const Ort::Exception& error) {
     const bool unreadable = error.GetOrtErrorCode() == ORT_INVALID_PROTOBUF;
     return base::invalid_argument(
@@ -99,9 +114,10 @@ base::Result<std::unique_ptr<Session>> OnnxRuntimeSession::open(const Ort::Env& 
   }
 }
 
-OnnxRuntimeSession::OnnxRuntimeSession(Ort::Session session, ModelFacts facts)
+OnnxRuntimeSession::OnnxRuntimeSession(Ort::Session session, ModelFacts facts, bool runs_on_caller)
     : session_(std::move(session)),
       facts_(std::move(facts)),
+      runs_on_caller_(runs_on_caller),
       memory_(Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault)) {
   for (const auto& input : facts_.inputs) input_names_.push_back(input.name.c_str());
   for (const auto& output : facts_.outputs) output_names_.push_back(output.name.c_str());

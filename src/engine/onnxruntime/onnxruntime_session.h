@@ -12,15 +12,17 @@ class OnnxRuntimeSession final : public Session {
                                                      const std::filesystem::path& model,
                                                      const SessionOptions& options);
 
-  OnnxRuntimeSession(Ort::Session session, ModelFacts facts);
+  OnnxRuntimeSession(Ort::Session session, ModelFacts facts, bool runs_on_caller);
   const ModelFacts& facts() const override { return facts_; }
   base::Result<std::shared_ptr<RunOutputs>> run(std::span<const tensor::TensorView> inputs) override;
+  bool runs_on_caller() const override { return runs_on_caller_; }
 
  private:
   Ort::Value borrow(const tensor::TensorView& view) const;
 
   Ort::Session session_;
   const ModelFacts facts_;
+  const bool runs_on_caller_;
   std::vector<const char*> input_names_;   // into facts_
   std::vector<const char*> output_names_;  // into facts_
   Ort::MemoryInfo memory_;

@@ -38,6 +38,11 @@ class Routes : public testing::Test {
     add("GET", "/models/{model}");
     add("DELETE", "/models/{model}");
     add("GET", "/models/{model}/versions/{version}");
+    add("POST", "/models/{model}:predict");
+    add("POST", "/models/{model}/versions/{version}:predict");
+    add("POST", "/models/{model}:re:predict");
+    add("POST", "/models/index");
+    add("PUT", "/models/index/now");
   }
   // The answer of a route is its method and template and what stood in the parameters' places.
   void add(const std::string& method, const std::string& path) {
@@ -74,6 +79,64 @@ TEST_F(Routes, AreFoundByTheirTemplates) {
   EXPECT_EQ(ask("POST", "/predict").body, "POST /predict");
   EXPECT_EQ(ask("POST", "/predict/digits").body, "POST /predict/{model} digits");
   EXPECT_EQ(ask("GET", "/models/a/versions/2").body, "GET /models/{model}/versions/{version} a 2");
+}
+
+TEST_F(Routes, AParameterMayHaveSomethingBehindIt) {
+  EXPECT_EQ(ask("POST", "/models/a:predict").body, "POST /models/{model}:predict a");
+  EXPECT_EQ(ask("POST", "/models/a/versions/2:predict/").body,
+            "POST /models/{model}/versions/{version}:predict a 2");
+  EXPECT_EQ(ask("POST", "/models/a%3Apredict").body, "POST /models/{model}:predict a");
+  EXPECT_EQ(ask("POST", "/models/a:predict:predict").body, "POST /models/{model}:predict a:predict");
+  EXPECT_EQ(ask("POST", "/models/a:re:predict").body, "POST /models/{model}:re:predict a");
+  // The path belongs to the template with the suffix alone.
+  const auto other = ask("GET", "/models/a:predict");
+  EXPECT_EQ(other.status, 405);
+  EXPECT_EQ(header(other, "Allow"), "POST");
+  // Nothing before the suffix: an ordinary name, for those who take one.
+  EXPECT_EQ(ask("GET", "/models/:predict").body, "GET /models/{model} :predict");
+  EXPECT_EQ(ask("POST", "/models/a:classify").status, 405);
+}
+
+TEST_F(Routes, WordsGoBeforeParametersWhichTakeWhatWordsLeave) {
+  EXPECT_EQ(ask("POST", "/models/index").body, "POST /models/index");
+  EXPECT_EQ(ask("GET", "/models/index").body, "GET /models/{model} index");
+  EXPECT_EQ(header(ask("PATCH", "/models/index"), "Allow"), "POST, GET, DELETE");
+  EXPECT_EQ(ask("GET", "/models/index/versions/1").body, "GET /models/{model}/versions/{version} index 1");
+  EXPECT_EQ(ask("GET", "/models/index/then").status, 404);
+}
+
+TEST_F(Routes, ParametersArePercentDecodedOnce) {
+  EXPECT_EQ(ask("GET", "/models/a%20b%2525+c").body, "GET /models/{model} a b%25+c");
+  EXPECT_EQ(ask("GET", "/%6Dodels/a").body, "GET /models/{model} a");
+  EXPECT_EQ(ask("GET", "/models/%e9%9b%bb").body, "GET /models/{model} \u96fb");
+  for (const char* path :
+       {"/models/a%2Fversions%2F1", "/models/a%2f", "/models/%00", "/models/a%0a", "/models/%7f",
+        "/models/a%", "/models/a%2", "/models/a%zz", "/models/%", "/models%2Fa"}) {
+    const auto response = ask("GET", path);
+    EXPECT_EQ(response.status, 400) << path;
+    EXPECT_NE(response.body.find("percent-encoded"), std::string::npos) << response.body;
+  }
+}
+
+TEST_F(Routes, PathsOfAnyLengthAreAnswered) {
+  std::string path;
+  for (int i = 0; i < 10'000; ++i) path += "/a";
+  EXPECT_EQ(ask("GET", path).status, 404);
+  EXPECT_EQ(ask("GET", std::string(10'000, '/')).status, 404);
+  EXPECT_EQ(ask("GET", "/models/" + std::string(50'000, 'a')).status, 200);
+  EXPECT_EQ(ask("GET", "/models/a/versions/1/2").status, 404);
+}
+
+TEST_F(Routes, TheTableKeepsWhatRoutesSayOfThemselves) {
+  Router router(registry_);
+  const auto nothing = [](const Call&, const net::HttpRequest&, const PathParameters&) {};
+  router.add("GET", "/plain", "Plain.", nothing);
+  router.add("GET", "/said", {.id = "said", .tag = "t", .summary = "Said.", .errors = {404}}, nothing);
+  ASSERT_EQ(router.routes().size(), 2U);
+  EXPECT_FALSE(router.routes()[0].documented());
+  EXPECT_EQ(router.routes()[0].summary(), "Plain.");
+  EXPECT_TRUE(router.routes()[1].documented());
+  EXPECT_EQ(router.routes()[1].operation.errors, std::vector<int>{404});
 }
 
 TEST_F(Routes, ASlashAtTheEndMakesNoDifference) {

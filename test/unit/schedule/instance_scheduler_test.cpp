@@ -21,7 +21,7 @@ class InstanceScheduler : public testing::Test {
   }
 
   observe::Registry registry_;
-  ModelMetrics metrics_{registry_, "m", "1"};
+  MetricsPointer metrics_ = std::make_shared<ModelMetrics>(registry_, "m", "1");
   FakeModel model_;
   Desk desk_;
 };

@@ -20,7 +20,7 @@ class LoopScheduler : public testing::Test {
   }
 
   observe::Registry registry_;
-  ModelMetrics metrics_{registry_, "m", "1"};
+  MetricsPointer metrics_ = std::make_shared<ModelMetrics>(registry_, "m", "1");
   FakeModel model_;
 };
 

@@ -47,7 +47,7 @@ class EachScheduler : public testing::TestWithParam<Kind> {
   }
 
   observe::Registry registry_;
-  ModelMetrics metrics_{registry_, "m", "1"};
+  MetricsPointer metrics_ = std::make_shared<ModelMetrics>(registry_, "m", "1");
   FakeModel model_;
   Desk desk_;
 };
@@ -135,8 +135,8 @@ TEST_P(EachScheduler, ABadMemberFailsAlone) {
   EXPECT_EQ(desk_[before].y, (std::vector<float>{1}));
   EXPECT_EQ(desk_[after].y, (std::vector<float>{2}));
   EXPECT_EQ(runs(), (Runs{3, 1, 1, 1}));
-  EXPECT_EQ(metrics_.refused.value(), 1U);
-  EXPECT_EQ(metrics_.failed.value(), 0U);
+  EXPECT_EQ(metrics_->refused.value(), 1U);
+  EXPECT_EQ(metrics_->failed.value(), 0U);
 }
 
 TEST_P(EachScheduler, AFailingModelAnswersEveryMember) {
@@ -149,7 +149,7 @@ TEST_P(EachScheduler, AFailingModelAnswersEveryMember) {
     EXPECT_EQ(desk_[job].failed, Code::kInternal);
     EXPECT_EQ(desk_[job].message, "the model broke");
   }
-  EXPECT_EQ(metrics_.failed.value(), 3U);
+  EXPECT_EQ(metrics_->failed.value(), 3U);
 }
 
 TEST_P(EachScheduler, AModelThatDoesNotBatchIsRunOneByOne) {
@@ -174,7 +174,7 @@ TEST_P(EachScheduler, ACallerWhoHasGoneCostsNoRun) {
   EXPECT_EQ(runs(), (Runs{1}));
   EXPECT_FALSE(desk_[stays].failed);
   EXPECT_EQ(desk_[leaves].failed, Code::kCancelled);
-  EXPECT_EQ(metrics_.cancelled.value(), 1U);
+  EXPECT_EQ(metrics_->cancelled.value(), 1U);
 }
 
 TEST_P(EachScheduler, NobodyLeftMeansNoRunAtAll) {
@@ -184,7 +184,7 @@ TEST_P(EachScheduler, NobodyLeftMeansNoRunAtAll) {
   for (int i = 0; i < 3; ++i) desk_.submit(*scheduler, 1, 1, 1, 0, gone);
   answer_all();
   EXPECT_EQ(runs(), Runs{});
-  EXPECT_EQ(metrics_.pending.value(), 0);
+  EXPECT_EQ(metrics_->pending.value(), 0);
 }
 
 TEST_P(EachScheduler, AFullQueueRefusesAtOnce) {
@@ -197,8 +197,8 @@ TEST_P(EachScheduler, AFullQueueRefusesAtOnce) {
   EXPECT_EQ(desk_[third].failed, Code::kUnavailable);
   EXPECT_EQ(desk_[third].message, "the model's queue is full; try again later");
   answer_all();
-  EXPECT_EQ(metrics_.rejected.value(), 1U);
-  EXPECT_EQ(metrics_.pending.value(), 0);
+  EXPECT_EQ(metrics_->rejected.value(), 1U);
+  EXPECT_EQ(metrics_->pending.value(), 0);
   EXPECT_FALSE(desk_[desk_.submit(*scheduler, 1)].failed) << "there is room again";
   desk_.await_all();
 }
@@ -209,14 +209,14 @@ TEST_P(EachScheduler, CountsWhatItDid) {
   const std::uint64_t before = GetParam() == Kind::kInstance ? 1 : 0;
   desk_.submit(*scheduler, 1, 3);
   desk_.submit(*scheduler, 1);
-  EXPECT_EQ(metrics_.pending.value(), static_cast<std::int64_t>(before) + 2);
+  EXPECT_EQ(metrics_->pending.value(), static_cast<std::int64_t>(before) + 2);
   answer_all();
-  EXPECT_EQ(metrics_.succeeded.value(), before + 2);
-  EXPECT_EQ(metrics_.items.value(), before + 4);
-  EXPECT_EQ(metrics_.runs.value(), before + 1);
-  EXPECT_EQ(metrics_.queue_time.snapshot().total, before + 2);
-  EXPECT_EQ(metrics_.batch_size.snapshot().sum, static_cast<std::int64_t>(before) + 4);
-  EXPECT_EQ(metrics_.pending.value(), 0);
+  EXPECT_EQ(metrics_->succeeded.value(), before + 2);
+  EXPECT_EQ(metrics_->items.value(), before + 4);
+  EXPECT_EQ(metrics_->runs.value(), before + 1);
+  EXPECT_EQ(metrics_->queue_time.snapshot().total, before + 2);
+  EXPECT_EQ(metrics_->batch_size.snapshot().sum, static_cast<std::int64_t>(before) + 4);
+  EXPECT_EQ(metrics_->pending.value(), 0);
 }
 
 // With loops and instances that run for real: whatever happens in between, each job is answered once, on its

@@ -1,0 +1,32 @@
+// One inference, of a unary call or of a stream: find the model, decode, infer; what differs is in the reply.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "grpc/call.h"
+#include "protocol/infer_request.h"
+#include "serve/reply.h"
+#include "serve/service.h"
+
+namespace inference {
+class ModelInferRequest;
+}
+
+namespace saccade::grpc {
+
+// Refuses, before memory is spent on it, a message with more parts than a request can mean.
+base::Status check_parts(std::string_view message);
+
+struct Decoded {
+  serve::Service::ModelPointer model;
+  protocol::InferRequest request;
+};
+
+// `call`: for its deadline and its end.
+base::Result<Decoded> decode(serve::Service& service, Call& call, const inference::ModelInferRequest& message);
+serve::RecordOptions record_options(serve::Service& service, const Decoded& decoded);
+
+}  // namespace saccade::grpc

@@ -1,0 +1,67 @@
+// TLS on a socket, by OpenSSL: one context for the server, one stream for each connection. Version 1.2 or
+// newer; ALPN chooses HTTP/2 where the client speaks it.
+//
+// A context is constant once loaded and may be used from any thread; a stream belongs to its connection's
+// loop.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <openssl/ssl.h>
+
+#include "base/error.h"
+
+namespace saccade::net {
+
+class TlsStream {
+ public:
+  enum class Step : std::uint8_t { kDone, kWantsRead, kWantsWrite, kEnded, kFailed };
+  struct Moved {
+    Step step = Step::kFailed;
+    std::size_t count = 0;  // with kDone
+  };
+
+  // The socket must not block, and outlive this.
+  TlsStream(SSL_CTX* context, int socket);
+
+  Step handshake();
+  // After a handshake that failed: the peer sent HTTP without TLS.
+  bool met_plain_http() const { return plain_http_; }
+  // Chosen by ALPN: "h2", "http/1.1", or empty where the client left it open.
+  std::string_view protocol() const;
+
+  Moved read(char* place, std::size_t room);
+  Moved write(std::string_view bytes);
+  // Bytes may be had from read() although the socket has none.
+  bool holds_bytes() const { return !drained_ && SSL_has_pending(ssl_.get()) != 0; }
+  // Says that nothing more comes from us, if the socket takes it now. Idempotent.
+  void end();
+
+ private:
+  Step step_of(int result);
+
+  std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
+  bool drained_ = false;  // the last read() took all that had come
+  bool broken_ = false;   // OpenSSL forbids any further call
+  bool plain_http_ = false;
+  bool ended_ = false;
+};
+
+class TlsContext {
+ public:
+  // Both files are PEM; the certificate's may hold a chain, the server's own first.
+  static base::Result<std::unique_ptr<TlsContext>> load(const std::string& certificate,
+                                                        const std::string& key);
+  std::unique_ptr<TlsStream> accept(int socket) const;
+
+ private:
+  explicit TlsContext(SSL_CTX* context) : context_(context, SSL_CTX_free) {}
+
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
+};
+
+}  // namespace saccade::net

@@ -1,0 +1,37 @@
+// How requests wait and which of them share a run. Plain data; constant once the model is loaded.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace saccade::schedule {
+
+// How long and how many requests of one priority level may wait.
+struct QueuePolicy {
+  enum class TimeoutAction : std::uint8_t {
+    kReject,  // answered with an error
+    kDelay,   // runs behind all of its level that are still in time
+  };
+  TimeoutAction timeout_action = TimeoutAction::kReject;
+  std::chrono::microseconds default_timeout{0};  // 0: none
+  bool allow_timeout_override = false;           // a request may bring a shorter one
+  std::size_t max_size = 0;                      // 0: as many as the model's queue holds
+};
+
+struct BatchPolicy {
+  std::int64_t max_batch_size = 0;                  // items in one run; 0: each request runs alone
+  std::vector<std::int64_t> preferred_batch_sizes;  // sent off at once when reached; ascending
+  std::chrono::microseconds max_queue_delay{0};     // how long a free instance waits for a fuller batch
+  std::size_t max_queue = 4096;                     // requests waiting; one more is refused
+  bool preserve_ordering = false;                   // answers leave in the order in which requests ran
+  // Levels from 1, served first, to this; 0: no levels.
+  std::uint64_t priority_levels = 0;
+  std::uint64_t default_priority = 0;  // of requests that don't say, or name a level that there is not
+  QueuePolicy queue;
+  std::map<std::uint64_t, QueuePolicy> level_queues;  // of the levels that have one of their own
+};
+
+}  // namespace saccade::schedule

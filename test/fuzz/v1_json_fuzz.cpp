@@ -1,0 +1,104 @@
+// Any bytes as the body of TensorFlow Serving's predict and classify, against several made-up models (the
+// first byte says which): refused with a message, or inputs that keep their promises. What is taken must be
+// JSON to another parser too.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json.hpp>
+
+#include "protocol/v1_request.h"
+#include "protocol/v1_response.h"
+
+namespace {
+
+using namespace saccade;
+using tensor::DataType;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+request::ModelSignature model_of(std::vector<request::TensorSpec> inputs, std::int64_t max_batch_size) {
+  request::ModelSignature model;
+  model.name = "m";
+  model.version = "1";
+  model.inputs = std::move(inputs);
+  model.outputs = model.inputs;
+  model.max_batch_size = max_batch_size;
+  return model;
+}
+
+const std::vector<request::ModelSignature>& models() {
+  static const std::vector<request::ModelSignature> all = [] {
+    std::vector<request::ModelSignature> made;
+    made.push_back(model_of({{"x", DataType::kFp32, {-1, 2, 3}, {}}}, 4));
+    made.push_back(model_of({{"x", DataType::kBytes, {-1, 1}, {}}}, 4));
+    made.push_back(model_of({{"a", DataType::kInt64, {-1, 2}, {}}, {"b", DataType::kBool, {-1}, {}}}, 4));
+    made.push_back(model_of({{"x", DataType::kFp64, {-1, 1, -1}, {}}}, 0));
+    made.push_back(
+        model_of({{"a", DataType::kBytes, {-1, -1}, {}}, {"b_bytes", DataType::kBytes, {-1, -1}, {}}}, 0));
+    made.push_back(model_of({{"b64", DataType::kBytes, {-1}, {}}}, 2));
+    return made;
+  }();
+  return all;
+}
+
+bool is_json(std::string_view text) {
+  boost::system::error_code error;
+  boost::json::parse_options options;
+  options.max_depth = 1000;
+  const auto value = boost::json::parse(text, error, {}, options);
+  return !error || error == boost::json::error::exponent_overflow;
+}
+
+// NaN and Infinity, which are taken and written, but are not JSON.
+bool has_words(std::string_view text) {
+  return text.find("NaN") != text.npos || text.find("Infinity") != text.npos;
+}
+
+void check(const protocol::V1Request& request, const request::ModelSignature& model) {
+  require(request.inputs.size() == model.inputs.size());
+  require(!model.batches() || (request.batch >= 1 && request.batch <= model.max_batch_size));
+  for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+    const tensor::Tensor& input = request.inputs[i];
+    require(input.type() == model.inputs[i].type && model.inputs[i].shape.accepts(input.shape()));
+    require(!model.batches() || input.shape()[0] == request.batch);
+    const auto elements = static_cast<std::size_t>(input.shape().elements().value_or(-1));
+    require(input.type() != DataType::kBytes || input.strings().size() == elements);
+    std::size_t sum = 0;  // every element was written, or is at least there to be read
+    for (std::size_t at = 0; at < input.byte_size(); ++at) sum += static_cast<std::size_t>(input.data()[at]);
+    require(sum + 1 != 0);
+  }
+  // A model that answers with what it was given.
+  request::InferenceResponse response;
+  for (const tensor::Tensor& input : request.inputs) response.outputs.push_back(input.view());
+  const auto answer = protocol::encode_v1_predict(response, model, request.rows);
+  require(answer ? has_words(*answer) || is_json(*answer) : !model.batches());
+}
+
+}  // namespace
+
+// NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 1) return 0;
+  const request::ModelSignature& model = models()[data[0] % models().size()];
+  --size;
+  const auto buffer = std::make_unique<char[]>(size + 64);
+  std::memcpy(buffer.get(), data + 1, size);
+  const std::string_view text(buffer.get(), size);
+  for (const auto decode : {protocol::decode_v1_predict, protocol::decode_v1_classify}) {
+    if (const auto request = decode(text, model)) {
+      check(*request, model);
+      require(has_words(text) || is_json(text));
+    } else {
+      require(request.error().code == base::Code::kInvalidArgument && !request.error().message.empty());
+    }
+  }
+  return 0;
+}
