@@ -4,6 +4,8 @@
 #include "engine/onnxruntime/onnxruntime_engine.h"
 #include "model/completion.h"
 #include "model/repository.h"
+#include "model/session_settings.h"
+#include "model/warmup.h"
 #include "observe/log.h"
 
 namespace saccade::cli {
@@ -24,7 +26,12 @@ void print_wrong(const base::Error& error) {
 
 bool check_model(const model::ModelSource& source, engine::Engine& engine) {
   for (const std::string& warning : source.warnings) std::printf("warning: %s\n", warning.c_str());
-  auto session = engine.open(source.file, {.threads = 1});
+  const auto settings = model::session_settings(source);
+  if (!settings) {
+    print_wrong(settings.error());
+    return false;
+  }
+  auto session = engine.open(source.file, settings->options);
   if (!session) {
     print_wrong(session.error());
     return false;
@@ -32,6 +39,12 @@ bool check_model(const model::ModelSource& source, engine::Engine& engine) {
   const auto completed = model::complete(source, **session, engine.name() + "_onnx", {});
   if (!completed) {
     print_wrong(completed.error());
+    return false;
+  }
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  sessions.push_back(*std::move(session));
+  if (const base::Status warm = model::warm_up(source, *completed, sessions); !warm) {
+    print_wrong(warm.error());
     return false;
   }
   const request::ModelSignature& signature = *completed->signature;
@@ -50,6 +63,7 @@ bool check_model(const model::ModelSource& source, engine::Engine& engine) {
     std::printf("  one item takes %.3f ms on one thread\n",
                 static_cast<double>(completed->probed.run_time.count()) / 1e6);
   }
+  for (const std::string& warning : settings->warnings) std::printf("warning: %s\n", warning.c_str());
   for (const std::string& warning : completed->warnings) std::printf("warning: %s\n", warning.c_str());
   return true;
 }

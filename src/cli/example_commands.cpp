@@ -46,8 +46,7 @@ std::vector<std::string> example_commands(const std::string& server, serve::Serv
     if (commands.size() == 2) break;
   }
   commands.push_back("curl " + server + "/models");
-  if (commands.size() < 3 && service.logs())
-    commands.push_back("curl '" + server + "/predictions?limit=3'");
+  if (commands.size() < 3 && service.logs()) commands.push_back("curl '" + server + "/predictions?limit=3'");
   if (commands.size() < 3) commands.push_back("curl " + server + "/metrics");
   if (commands.size() < 3) commands.push_back("curl " + server + "/health/ready");
   return commands;

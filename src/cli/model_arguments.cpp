@@ -38,8 +38,8 @@ model::RepositoryOptions repository_options(const ServeOptions& options, std::si
                     : options.model_control_mode == "explicit" ? ControlMode::kExplicit
                                                                : ControlMode::kNone;
   repository.load_at_start = options.load_model;
-  repository.poll_interval = std::chrono::duration_cast<base::Duration>(
-      std::chrono::duration<double>(options.repository_poll_secs));
+  repository.poll_interval =
+      std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.repository_poll_secs));
   repository.exit_on_error = options.exit_on_error;
   repository.default_model = options.default_model;
   repository.load.batching.max_batch_size = options.max_batch_size;

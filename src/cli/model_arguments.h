@@ -14,8 +14,8 @@ namespace saccade::cli {
 // All arguments' models together, or the first argument that is wrong.
 base::Result<model::FoundModels> find_all(const std::vector<std::string>& arguments);
 
-// What can't be served and is no model that the repository would speak of itself: a directory that no model can
-// be named after, a link that leads nowhere.
+// What can't be served and is no model that the repository would speak of itself: a directory that no model
+// can be named after, a link that leads nowhere.
 std::vector<base::Error> problems_without_a_model(const std::vector<std::string>& arguments,
                                                   const model::FoundModels& found);
 

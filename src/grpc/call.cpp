@@ -1,6 +1,7 @@
 #include "grpc/call.h"
 
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include <google/protobuf/message_lite.h>
@@ -43,7 +44,8 @@ std::string frame_of(const google::protobuf::MessageLite& message) {
   return frame;
 }
 
-Call::Call(const Method& method, LoopContext& context, std::shared_ptr<net::Stream> stream, const CallHead& head)
+Call::Call(const Method& method, LoopContext& context, std::shared_ptr<net::Stream> stream,
+           const CallHead& head)
     : method_(method),
       context_(context),
       stream_(std::move(stream)),
@@ -81,11 +83,14 @@ void Call::pump(std::string_view& bytes) {
     stream_->consume(before - bytes.size());
     if (!message) {
       finish(message.error());
-    } else if (!stream_->hold(reader_.held())) {
+      break;
+    }
+    const std::optional<Message>& whole = *message;
+    if (!stream_->hold(reader_.held())) {
       finish({StatusCode::kResourceExhausted,
               "this connection has too many bytes of messages and answers under way; try again"});
-    } else if (*message) {
-      deliver(**message);
+    } else if (whole) {
+      deliver(*whole);
       if (reader_.held() > 0) {
         reader_.release();
         stream_->hold(0);
@@ -120,8 +125,9 @@ void Call::deliver(const Message& message) {
   std::string plain;
   if (message.compressed) {
     if (head_.received == Encoding::kIdentity) {
-      return finish({StatusCode::kInternal,
-                     "a message says that it is compressed, and the call has no grpc-encoding that says how"});
+      return finish(
+          {StatusCode::kInternal,
+           "a message says that it is compressed, and the call has no grpc-encoding that says how"});
     }
     auto decompressed = decompress(head_.received, bytes, context_.limits.message_bytes);
     if (!decompressed) return finish(decompressed.error());
@@ -172,7 +178,8 @@ void Call::send_frame(std::string frame) {
   if (over()) return;
   if (frame.empty()) return finish({StatusCode::kInternal, "the answer has more than 2 GiB"});
   if (head_.sent != Encoding::kIdentity && frame.size() >= kPrefixBytes + kLeastCompressed) {
-    if (std::string smaller = compressed_frame(head_.sent, frame); !smaller.empty()) frame = std::move(smaller);
+    if (std::string smaller = compressed_frame(head_.sent, frame); !smaller.empty())
+      frame = std::move(smaller);
   }
   if (!std::exchange(headers_sent_, true)) stream_->send_headers(200, head_fields());
   method_.metrics.sent();
@@ -204,7 +211,8 @@ void Call::finish(const Outcome& outcome) {
 }
 
 void Call::on_time() {
-  finish({StatusCode::kDeadlineExceeded, "the call was not answered within the time that it gave (grpc-timeout)"});
+  finish({StatusCode::kDeadlineExceeded,
+          "the call was not answered within the time that it gave (grpc-timeout)"});
 }
 
 void Call::on_closed() {

@@ -1,8 +1,9 @@
 // One gRPC call on its HTTP/2 stream, from the head to the trailers: messages in and out, compression, the
 // deadline, exactly one status at the end.
 //
-// Belongs to the loop of its connection. Whoever answers later keeps the pointer and may let it go on any thread;
-// once the call is over (answered, past its deadline, or the peer has gone) answers to it are dropped.
+// Belongs to the loop of its connection. Whoever answers later keeps the pointer and may let it go on any
+// thread; once the call is over (answered, past its deadline, or the peer has gone) answers to it are
+// dropped.
 #pragma once
 
 #include <atomic>

@@ -96,15 +96,16 @@ std::expected<std::string, Outcome> decompress(Encoding encoding, std::string_vi
   if (encoding == Encoding::kIdentity) return std::string(bytes);
   z_stream stream{};
   if (inflateInit2(&stream, window_bits(encoding)) != Z_OK) {
-    return std::unexpected(Outcome{StatusCode::kResourceExhausted, "there is no memory to decompress a message"});
+    return std::unexpected(
+        Outcome{StatusCode::kResourceExhausted, "there is no memory to decompress a message"});
   }
   std::string out;
   const int state = run_inflate(stream, bytes, limit, out);
   inflateEnd(&stream);
   if (out.size() > limit) {
-    return std::unexpected(
-        Outcome{StatusCode::kResourceExhausted,
-                "a message has more than the " + std::to_string(limit) + " bytes taken once it is decompressed"});
+    return std::unexpected(Outcome{
+        StatusCode::kResourceExhausted,
+        "a message has more than the " + std::to_string(limit) + " bytes taken once it is decompressed"});
   }
   if (state != Z_STREAM_END) return std::unexpected(not_encoded(encoding));
   return out;

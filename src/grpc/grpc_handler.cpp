@@ -79,10 +79,9 @@ class AnsweredSession final : public net::StreamSession {
 // What is wrong with HTTP itself is said in both forms, for HTTP's clients and gRPC's.
 std::unique_ptr<net::StreamSession> refuse(const std::shared_ptr<net::Stream>& stream, int status,
                                            const std::string& message) {
-  stream->send_headers(status,
-                       {{"content-type", "application/grpc"},
-                        {"grpc-status", std::to_string(static_cast<int>(StatusCode::kInternal))},
-                        {"grpc-message", percent_encode(message)}});
+  stream->send_headers(status, {{"content-type", "application/grpc"},
+                                {"grpc-status", std::to_string(static_cast<int>(StatusCode::kInternal))},
+                                {"grpc-message", percent_encode(message)}});
   stream->send_trailers({});
   return std::make_unique<AnsweredSession>(stream);
 }
@@ -112,11 +111,13 @@ std::unique_ptr<net::StreamSession> GrpcHandler::open(const net::HttpRequest& he
   const Method* method = methods_.find(head.path);
   if (!fields.content_type.starts_with(kContentType) && method == nullptr) return nullptr;
   if (!is_grpc(fields.content_type)) {
-    return refuse(stream, 415, "content-type is \"" + std::string(fields.content_type.substr(0, 100)) +
-                                   "\"; gRPC calls have application/grpc or application/grpc+proto");
+    return refuse(stream, 415,
+                  "content-type is \"" + std::string(fields.content_type.substr(0, 100)) +
+                      "\"; gRPC calls have application/grpc or application/grpc+proto");
   }
   if (head.method != "POST") {
-    return refuse(stream, 405, "gRPC calls are made by POST, not by " + std::string(head.method.substr(0, 20)));
+    return refuse(stream, 405,
+                  "gRPC calls are made by POST, not by " + std::string(head.method.substr(0, 20)));
   }
 
   CallHead said{.arrived = base::now()};
@@ -125,7 +126,8 @@ std::unique_ptr<net::StreamSession> GrpcHandler::open(const net::HttpRequest& he
     if (const auto timeout = parse_timeout(fields.timeout)) {
       said.deadline = deadline_after(said.arrived, *timeout);
     } else {
-      wrong = {StatusCode::kInvalidArgument, "grpc-timeout is \"" + std::string(fields.timeout.substr(0, 50)) +
+      wrong = {StatusCode::kInvalidArgument, "grpc-timeout is \"" +
+                                                 std::string(fields.timeout.substr(0, 50)) +
                                                  "\"; it is up to eight digits and one of H, M, S, m, u, n"};
     }
   }

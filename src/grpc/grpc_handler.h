@@ -1,7 +1,8 @@
-// gRPC over the HTTP/2 streams of net: tells gRPC calls from other requests, and dispatches them to the services.
+// gRPC over the HTTP/2 streams of net: tells gRPC calls from other requests, and dispatches them to the
+// services.
 //
-// One for the whole server, used by all event loops at once. Must outlive the server, and end before the loops
-// do.
+// One for the whole server, used by all event loops at once. Must outlive the server, and end before the
+// loops do.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// grpc.health.v1.Health. A service is the server itself (empty name), a gRPC service of it, or a model, ready or
-// not.
+// grpc.health.v1.Health. A service is the server itself (empty name), a gRPC service of it, or a model, ready
+// or not.
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -35,9 +35,10 @@ void check(serve::Service& service, Call& call, const Request& request) {
   Response response;
   response.set_status(status_of(service, request.service()));
   if (response.status() != Response::SERVICE_UNKNOWN) return call.answer(response);
-  call.fail({base::Code::kNotFound, "unknown service \"" + request.service().substr(0, 200) +
-                                        "\"; there are the server (\"\"), inference.GRPCInferenceService and each "
-                                        "model by its name"});
+  call.fail(
+      {base::Code::kNotFound, "unknown service \"" + request.service().substr(0, 200) +
+                                  "\"; there are the server (\"\"), inference.GRPCInferenceService and each "
+                                  "model by its name"});
 }
 
 // Looks now and then, and says what has changed.

@@ -24,7 +24,10 @@ class UnaryReply final : public serve::Reply {
  public:
   UnaryReply(std::shared_ptr<Call> call, std::vector<protocol::RequestedOutput> asked, std::string client_id,
              const request::SharedRegions& regions)
-      : call_(std::move(call)), asked_(std::move(asked)), client_id_(std::move(client_id)), regions_(regions) {}
+      : call_(std::move(call)),
+        asked_(std::move(asked)),
+        client_id_(std::move(client_id)),
+        regions_(regions) {}
 
   base::Status encode(const serve::Answered& answered) override {
     if (call_->over()) return {};  // nobody waits for it, but the log keeps it
@@ -63,8 +66,8 @@ void infer(serve::Service& service, const std::shared_ptr<Call>& call, std::stri
   serve::RecordOptions record = record_options(service, *decoded);
   auto reply = std::make_unique<UnaryReply>(call, std::move(decoded->request.outputs),
                                             decoded->request.inference.client_id, service.regions());
-  serve::answer(service, decoded->model, std::move(decoded->request.inference), std::move(record), call->loop(),
-                std::move(reply));
+  serve::answer(service, decoded->model, std::move(decoded->request.inference), std::move(record),
+                call->loop(), std::move(reply));
 }
 
 }  // namespace
@@ -89,7 +92,8 @@ base::Status check_parts(std::string_view message) {
   }
 }
 
-base::Result<Decoded> decode(serve::Service& service, Call& call, const inference::ModelInferRequest& message) {
+base::Result<Decoded> decode(serve::Service& service, Call& call,
+                             const inference::ModelInferRequest& message) {
   if (const base::Status version = check_version(message.model_version()); !version) {
     return std::unexpected(version.error());
   }

@@ -26,7 +26,8 @@ struct Decoded {
 };
 
 // `call`: for its deadline and its end.
-base::Result<Decoded> decode(serve::Service& service, Call& call, const inference::ModelInferRequest& message);
+base::Result<Decoded> decode(serve::Service& service, Call& call,
+                             const inference::ModelInferRequest& message);
 serve::RecordOptions record_options(serve::Service& service, const Decoded& decoded);
 
 }  // namespace saccade::grpc

@@ -12,8 +12,8 @@
 namespace saccade::grpc {
 namespace {
 
-// Each request has one answer here, and that is the last: clients of models that may answer several times look
-// for this mark.
+// Each request has one answer here, and that is the last: clients of models that may answer several times
+// look for this mark.
 constexpr const char* kFinalResponse = "triton_final_response";
 
 void mark_final(inference::ModelInferResponse& response) {
@@ -37,9 +37,8 @@ class StreamReply final : public serve::Reply {
   base::Status encode(const serve::Answered& answered) override {
     if (call_->over()) return {};
     inference::ModelStreamInferResponse& message = call_->context().stream_response;
-    const base::Status encoded =
-        protocol::encode_infer_message(answered.response, asked_, client_id_, answered.model, regions_,
-                                       *message.mutable_infer_response());
+    const base::Status encoded = protocol::encode_infer_message(
+        answered.response, asked_, client_id_, answered.model, regions_, *message.mutable_infer_response());
     if (encoded) {
       mark_final(*message.mutable_infer_response());
       frame_ = frame_of(message);
@@ -74,7 +73,8 @@ class StreamReply final : public serve::Reply {
 void InferStream::on_message(std::string_view bytes) {
   const std::uint64_t ticket = first_ + answers_.size();
   answers_.emplace_back();
-  if (const base::Status parts = check_parts(bytes); !parts) return fail(ticket, parts.error().message, "", "");
+  if (const base::Status parts = check_parts(bytes); !parts)
+    return fail(ticket, parts.error().message, "", "");
   inference::ModelInferRequest& message = call_.context().request;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     LoopContext::trim(message, bytes.size());
@@ -88,15 +88,17 @@ void InferStream::on_message(std::string_view bytes) {
   auto reply = std::make_unique<StreamReply>(call_.shared_from_this(), *this, ticket,
                                              std::move(decoded->request.outputs), client_id,
                                              decoded->model->signature()->name, service_.regions());
-  serve::answer(service_, decoded->model, std::move(decoded->request.inference), std::move(record), call_.loop(),
-                std::move(reply));
+  serve::answer(service_, decoded->model, std::move(decoded->request.inference), std::move(record),
+                call_.loop(), std::move(reply));
 }
 
 void InferStream::answer(std::uint64_t ticket, std::string frame) {
   if (call_.over()) return;
   answers_[ticket - first_] = std::move(frame);
-  while (!answers_.empty() && answers_.front() && !call_.over()) {
-    call_.send_frame(*std::move(answers_.front()));
+  while (!answers_.empty() && !call_.over()) {
+    std::optional<std::string>& oldest = answers_.front();
+    if (!oldest) break;
+    call_.send_frame(*std::move(oldest));
     answers_.pop_front();
     ++first_;
   }
@@ -130,7 +132,8 @@ void InferStream::settle() {
   if (call_.over()) return;
   if (answers_.empty() && ended_) return call_.finish({});
   if (answers_.empty() && draining_) {
-    return call_.finish({StatusCode::kUnavailable, "the server is ending; what was asked so far is answered"});
+    return call_.finish(
+        {StatusCode::kUnavailable, "the server is ending; what was asked so far is answered"});
   }
   call_.resume();
 }

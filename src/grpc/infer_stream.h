@@ -1,5 +1,5 @@
-// ModelStreamInfer: requests of one stream run side by side, their answers leave in the order of the requests.
-// What is wrong with one request is said in its answer, and the stream goes on.
+// ModelStreamInfer: requests of one stream run side by side, their answers leave in the order of the
+// requests. What is wrong with one request is said in its answer, and the stream goes on.
 //
 // Belongs to the call's loop.
 #pragma once

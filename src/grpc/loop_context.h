@@ -13,7 +13,7 @@ namespace saccade::grpc {
 // What one call may cost. Constant after the server has started.
 struct Limits {
   std::size_t message_bytes = std::size_t{64} * 1024 * 1024;  // received, decompressed
-  std::size_t stream_in_flight = 256;                        // requests of one stream not yet answered
+  std::size_t stream_in_flight = 256;                         // requests of one stream not yet answered
   std::size_t unsent_bytes = std::size_t{1024} * 1024;  // answers of one stream that may wait for the peer
 };
 

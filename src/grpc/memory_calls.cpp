@@ -21,6 +21,11 @@ void report(serve::Service& service, Call& call, const std::string& name) {
 }
 
 void add(serve::Service& service, Call& call, const inference::SystemSharedMemoryRegisterRequest& request) {
+  // Has a code of its own here, which REST has not.
+  if (!request.name().empty() && service.regions().list(request.name())) {
+    return call.finish({StatusCode::kAlreadyExists, "shared memory region '" + request.name() +
+                                                        "' already in manager; unregister it first"});
+  }
   const base::Status added = service.regions().add({.name = request.name(),
                                                     .key = request.key(),
                                                     .offset = request.offset(),
@@ -36,9 +41,10 @@ void add_system_calls(Methods& methods, serve::Service& service) {
                   [&service](const CallPointer& call, const auto& request) {
                     report(service, *call, request.name());
                   }));
-  methods.add(described, "SystemSharedMemoryRegister",
-              parsed<inference::SystemSharedMemoryRegisterRequest>(
-                  [&service](const CallPointer& call, const auto& request) { add(service, *call, request); }));
+  methods.add(
+      described, "SystemSharedMemoryRegister",
+      parsed<inference::SystemSharedMemoryRegisterRequest>(
+          [&service](const CallPointer& call, const auto& request) { add(service, *call, request); }));
   methods.add(described, "SystemSharedMemoryUnregister",
               parsed<inference::SystemSharedMemoryUnregisterRequest>(
                   [&service](const CallPointer& call, const auto& request) {
@@ -54,18 +60,20 @@ void add_system_calls(Methods& methods, serve::Service& service) {
 // Models run on the CPU: there are no such regions, and there can be none.
 void add_cuda_calls(Methods& methods) {
   const auto& described = inference_service();
-  methods.add(described, "CudaSharedMemoryStatus",
-              parsed<inference::CudaSharedMemoryStatusRequest>([](const CallPointer& call, const auto& request) {
-                if (request.name().empty()) return call->answer(inference::CudaSharedMemoryStatusResponse());
-                call->fail({base::Code::kNotFound,
-                            "Unable to find cuda shared memory region: '" + request.name() + "'"});
-              }));
-  methods.add(described, "CudaSharedMemoryRegister",
-              parsed<inference::CudaSharedMemoryRegisterRequest>([](const CallPointer& call, const auto& request) {
-                call->fail({base::Code::kInvalidArgument, "failed to register CUDA shared memory region: '" +
-                                                              request.name() +
-                                                              "', GPUs not supported; use system shared memory"});
-              }));
+  methods.add(
+      described, "CudaSharedMemoryStatus",
+      parsed<inference::CudaSharedMemoryStatusRequest>([](const CallPointer& call, const auto& request) {
+        if (request.name().empty()) return call->answer(inference::CudaSharedMemoryStatusResponse());
+        call->fail(
+            {base::Code::kNotFound, "Unable to find cuda shared memory region: '" + request.name() + "'"});
+      }));
+  methods.add(
+      described, "CudaSharedMemoryRegister",
+      parsed<inference::CudaSharedMemoryRegisterRequest>([](const CallPointer& call, const auto& request) {
+        call->fail({base::Code::kInvalidArgument, "failed to register CUDA shared memory region: '" +
+                                                      request.name() +
+                                                      "', GPUs not supported; use system shared memory"});
+      }));
   methods.add(described, "CudaSharedMemoryUnregister",
               parsed<inference::CudaSharedMemoryUnregisterRequest>([](const CallPointer& call, const auto&) {
                 call->answer(inference::CudaSharedMemoryUnregisterResponse());

@@ -25,7 +25,8 @@ namespace saccade::grpc {
 inline constexpr std::size_t kPrefixBytes = 5;
 
 struct Message {
-  std::string_view bytes;  // valid until the next call or release(), and as long as what was given to this one
+  std::string_view
+      bytes;  // valid until the next call or release(), and as long as what was given to this one
   bool compressed = false;
 };
 
@@ -33,8 +34,8 @@ class MessageReader {
  public:
   explicit MessageReader(std::size_t limit) : limit_(limit) {}
 
-  // Takes from the front of `bytes`. Nothing: all were taken, and the message is not whole yet. After an error
-  // it is not to be called again.
+  // Takes from the front of `bytes`. Nothing: all were taken, and the message is not whole yet. After an
+  // error it is not to be called again.
   std::expected<std::optional<Message>, Outcome> next(std::string_view& bytes);
   // Lets go of the last message's memory.
   void release() {

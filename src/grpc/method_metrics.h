@@ -1,5 +1,5 @@
-// What is counted of one method: the names and labels that dashboards of gRPC servers know (go-grpc-prometheus).
-// Safe from any thread.
+// What is counted of one method: the names and labels that dashboards of gRPC servers know
+// (go-grpc-prometheus). Safe from any thread.
 #pragma once
 
 #include <array>

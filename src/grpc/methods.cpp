@@ -22,7 +22,8 @@ Methods::Methods(observe::Registry& registry)
 Method& Methods::add(const google::protobuf::ServiceDescriptor& service, std::string_view name) {
   const auto* described = service.FindMethodByName(std::string(name));
   // A name that is not in the .proto is a mistake in this program, seen by the first test that starts it.
-  if (described == nullptr) throw std::logic_error(service.full_name() + " has no method " + std::string(name));
+  if (described == nullptr)
+    throw std::logic_error(service.full_name() + " has no method " + std::string(name));
   auto method = std::make_unique<Method>(registry_, type_of(*described), service.full_name(), name);
   method->client_streams = described->client_streaming();
   Method& added = *method;

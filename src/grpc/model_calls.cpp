@@ -12,8 +12,9 @@ namespace saccade::grpc {
 base::Status check_version(std::string_view version) {
   const bool digits = std::ranges::all_of(version, [](char c) { return c >= '0' && c <= '9'; });
   if (version.empty() || (digits && version.find_first_not_of('0') != std::string_view::npos)) return {};
-  return base::invalid_argument("version is '" + std::string(version.substr(0, 50)) +
-                                "'; a version is a whole number above 0, or empty for the model's own choice");
+  return base::invalid_argument(
+      "version is '" + std::string(version.substr(0, 50)) +
+      "'; a version is a whole number above 0, or empty for the model's own choice");
 }
 
 namespace {
@@ -35,7 +36,8 @@ serve::Service::ModelPointer find(serve::Service& service, Call& call, const Req
 }
 
 void model_ready(serve::Service& service, Call& call, const inference::ModelReadyRequest& request) {
-  if (request.name().empty()) return call.fail({base::Code::kInvalidArgument, "name is empty; name the model"});
+  if (request.name().empty())
+    return call.fail({base::Code::kInvalidArgument, "name is empty; name the model"});
   if (const base::Status version = check_version(request.version()); !version) {
     return call.fail(version.error());
   }
@@ -68,7 +70,8 @@ void model_statistics(serve::Service& service, Call& call, const inference::Mode
     return call.fail(version.error());
   }
   const auto statistics = service.statistics(request.name(), request.version());
-  if (!statistics) return call.fail(statistics.error());
+  // Of this call clients know no NOT_FOUND.
+  if (!statistics) return call.fail({base::Code::kInvalidArgument, statistics.error().message});
   call.answer(protocol::model_statistics(*statistics));
 }
 
@@ -89,26 +92,29 @@ void add_model_calls(Methods& methods, serve::Service& service, const std::strin
                 response.set_ready(service.ready());
                 call->answer(response);
               }));
-  methods.add(described, "ServerMetadata",
-              parsed<inference::ServerMetadataRequest>([server_version](const CallPointer& call, const auto&) {
-                call->answer(protocol::server_metadata(server_version));
-              }));
+  methods.add(
+      described, "ServerMetadata",
+      parsed<inference::ServerMetadataRequest>([server_version](const CallPointer& call, const auto&) {
+        call->answer(protocol::server_metadata(server_version));
+      }));
   methods.add(described, "ModelReady",
               parsed<inference::ModelReadyRequest>([&service](const CallPointer& call, const auto& request) {
                 model_ready(service, *call, request);
               }));
-  methods.add(described, "ModelMetadata",
-              parsed<inference::ModelMetadataRequest>([&service](const CallPointer& call, const auto& request) {
-                model_metadata(service, *call, request);
-              }));
+  methods.add(
+      described, "ModelMetadata",
+      parsed<inference::ModelMetadataRequest>([&service](const CallPointer& call, const auto& request) {
+        model_metadata(service, *call, request);
+      }));
   methods.add(described, "ModelConfig",
               parsed<inference::ModelConfigRequest>([&service](const CallPointer& call, const auto& request) {
                 model_config(service, *call, request);
               }));
-  methods.add(described, "ModelStatistics",
-              parsed<inference::ModelStatisticsRequest>([&service](const CallPointer& call, const auto& request) {
-                model_statistics(service, *call, request);
-              }));
+  methods.add(
+      described, "ModelStatistics",
+      parsed<inference::ModelStatisticsRequest>([&service](const CallPointer& call, const auto& request) {
+        model_statistics(service, *call, request);
+      }));
 }
 
 }  // namespace saccade::grpc

@@ -1,5 +1,5 @@
-// grpc.reflection, versions v1 and v1alpha, which differ by name only: what is served, from the descriptors that
-// the messages were generated with.
+// grpc.reflection, versions v1 and v1alpha, which differ by name only: what is served, from the descriptors
+// that the messages were generated with.
 #include <memory>
 #include <set>
 #include <string>
@@ -54,7 +54,8 @@ class Reflection final : public Conversation {
         }
         break;
       case Request::MESSAGE_REQUEST_NOT_SET:
-        fail(response, StatusCode::kInvalidArgument, "the request asks for nothing: message_request is not set");
+        fail(response, StatusCode::kInvalidArgument,
+             "the request asks for nothing: message_request is not set");
         break;
     }
     call_.send(response);
@@ -99,9 +100,8 @@ template <typename Request, typename Response>
 void add_version(Methods& methods) {
   const auto* service = Request::descriptor()->file()->FindServiceByName("ServerReflection");
   methods.add(*service, "ServerReflectionInfo", Open([&methods](Call& call) {
-                return std::unique_ptr<Conversation>(
-                    std::make_unique<Reflection<Request, Response>>(methods, call));
-              }));
+    return std::unique_ptr<Conversation>(std::make_unique<Reflection<Request, Response>>(methods, call));
+  }));
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ constexpr std::string_view kFilePrefix = "file:";
 // There is one repository, or several that are one to the client.
 bool names_repository(Call& call, const std::string& name) {
   if (name.empty()) return false;
-  call.finish({StatusCode::kUnimplemented, "'repository_name' specification is not supported; leave it empty"});
+  call.finish(
+      {StatusCode::kUnimplemented, "'repository_name' specification is not supported; leave it empty"});
   return true;
 }
 
@@ -51,14 +52,17 @@ base::Result<model::LoadOverride> override_of(const inference::RepositoryModelLo
   return override;
 }
 
-void index(serve::Service& service, Call& call, const inference::RepositoryIndexRequest& request) {
-  if (names_repository(call, request.repository_name())) return;
-  inference::RepositoryIndexResponse response;
-  for (const model::IndexEntry& entry : service.repository_index(request.ready())) {
-    protocol::add_to_index(response, entry.name, entry.version, model::state_name(entry.state),
-                           clean_utf8(entry.reason));
-  }
-  call.answer(response);
+void index(serve::Service& service, const CallPointer& call,
+           const inference::RepositoryIndexRequest& request) {
+  if (names_repository(*call, request.repository_name())) return;
+  service.fresh_index(request.ready(), call->loop(), [call](const std::vector<model::IndexEntry>& entries) {
+    inference::RepositoryIndexResponse response;
+    for (const model::IndexEntry& entry : entries) {
+      protocol::add_to_index(response, entry.name, entry.version, model::state_name(entry.state),
+                             clean_utf8(entry.reason));
+    }
+    call->answer(response);
+  });
 }
 
 bool has_name(Call& call, const std::string& name) {
@@ -72,17 +76,19 @@ void load(serve::Service& service, const CallPointer& call,
   if (names_repository(*call, request.repository_name()) || !has_name(*call, request.model_name())) return;
   auto override = override_of(request);
   if (!override) return call->fail(override.error());
-  service.load_model(request.model_name(), *std::move(override), call->loop(), [call](const base::Status& loaded) {
-    if (!loaded) return call->fail(loaded.error());
-    call->answer(inference::RepositoryModelLoadResponse());
-  });
+  service.load_model(request.model_name(), *std::move(override), call->loop(),
+                     [call](const base::Status& loaded) {
+                       if (!loaded) return call->fail(loaded.error());
+                       call->answer(inference::RepositoryModelLoadResponse());
+                     });
 }
 
 void unload(serve::Service& service, const CallPointer& call,
             const inference::RepositoryModelUnloadRequest& request) {
   if (names_repository(*call, request.repository_name()) || !has_name(*call, request.model_name())) return;
   bool dependents = false;
-  if (const auto found = request.parameters().find("unload_dependents"); found != request.parameters().end()) {
+  if (const auto found = request.parameters().find("unload_dependents");
+      found != request.parameters().end()) {
     if (found->second.parameter_choice_case() != Parameter::kBoolParam) {
       return call->fail({base::Code::kInvalidArgument,
                          "invalid value type for 'unload_dependents' parameter, expected bool_param."});
@@ -99,16 +105,18 @@ void unload(serve::Service& service, const CallPointer& call,
 
 void add_repository_calls(Methods& methods, serve::Service& service) {
   const auto& described = inference_service();
-  methods.add(described, "RepositoryIndex",
-              parsed<inference::RepositoryIndexRequest>([&service](const CallPointer& call, const auto& request) {
-                index(service, *call, request);
-              }));
-  methods.add(described, "RepositoryModelLoad",
-              parsed<inference::RepositoryModelLoadRequest>(
-                  [&service](const CallPointer& call, const auto& request) { load(service, call, request); }));
-  methods.add(described, "RepositoryModelUnload",
-              parsed<inference::RepositoryModelUnloadRequest>(
-                  [&service](const CallPointer& call, const auto& request) { unload(service, call, request); }));
+  methods.add(
+      described, "RepositoryIndex",
+      parsed<inference::RepositoryIndexRequest>(
+          [&service](const CallPointer& call, const auto& request) { index(service, call, request); }));
+  methods.add(
+      described, "RepositoryModelLoad",
+      parsed<inference::RepositoryModelLoadRequest>(
+          [&service](const CallPointer& call, const auto& request) { load(service, call, request); }));
+  methods.add(
+      described, "RepositoryModelUnload",
+      parsed<inference::RepositoryModelUnloadRequest>(
+          [&service](const CallPointer& call, const auto& request) { unload(service, call, request); }));
 }
 
 }  // namespace saccade::grpc

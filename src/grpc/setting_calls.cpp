@@ -52,7 +52,8 @@ void log_settings(Call& call, const inference::LogSettingsRequest& request) {
 void trace_settings(serve::Service& service, Call& call, const inference::TraceSettingRequest& request) {
   if (!request.model_name().empty()) {
     const auto model = service.catalog().find(request.model_name(), "");
-    if (!model) return call.fail(model.error());
+    // Of this call clients know no NOT_FOUND.
+    if (!model) return call.fail({base::Code::kInvalidArgument, model.error().message});
   }
   serve::TraceSettingValues changes;
   for (const auto& [name, value] : request.settings()) {
@@ -77,10 +78,11 @@ void add_setting_calls(Methods& methods, serve::Service& service) {
   methods.add(inference_service(), "LogSettings",
               parsed<inference::LogSettingsRequest>(
                   [](const CallPointer& call, const auto& request) { log_settings(*call, request); }));
-  methods.add(inference_service(), "TraceSetting",
-              parsed<inference::TraceSettingRequest>([&service](const CallPointer& call, const auto& request) {
-                trace_settings(service, *call, request);
-              }));
+  methods.add(
+      inference_service(), "TraceSetting",
+      parsed<inference::TraceSettingRequest>([&service](const CallPointer& call, const auto& request) {
+        trace_settings(service, *call, request);
+      }));
 }
 
 }  // namespace saccade::grpc

@@ -73,9 +73,10 @@ Outcome outcome_of(const base::Error& error) {
 
 std::string_view status_name(StatusCode code) {
   static constexpr std::array<std::string_view, kStatusCodes> kNames = {
-      "OK",           "Canceled",         "Unknown",           "InvalidArgument",    "DeadlineExceeded", "NotFound",
-      "AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted",          "OutOfRange",
-      "Unimplemented", "Internal",         "Unavailable",       "DataLoss",           "Unauthenticated"};
+      "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+      "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+      "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+      "DataLoss", "Unauthenticated"};
   return kNames[static_cast<std::size_t>(code)];
 }
 

@@ -44,8 +44,8 @@ Outcome outcome_of(const base::Error& error);
 // As dashboards of gRPC servers know it: "OK", "InvalidArgument".
 std::string_view status_name(StatusCode code);
 
-// A message as the header grpc-message carries it: printable ASCII as it is, the rest as %XX. What is too long
-// for the header tables of common clients is cut.
+// A message as the header grpc-message carries it: printable ASCII as it is, the rest as %XX. What is too
+// long for the header tables of common clients is cut.
 std::string percent_encode(std::string_view message);
 // Bytes that are not UTF-8 replaced, so that the text may stand in a protobuf string.
 std::string clean_utf8(std::string_view text);

@@ -1,6 +1,7 @@
 // One HTTP request on its way through a route: how to answer it, and what is counted when it is.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,7 +29,8 @@ class Call {
   static constexpr std::size_t kWorthCompressing = 1024;
 
   // `accepted`: how the caller would like its answer compressed.
-  Call(std::shared_ptr<net::HttpExchange> exchange, RouteMetrics& metrics, Coding accepted = Coding::kIdentity)
+  Call(std::shared_ptr<net::HttpExchange> exchange, RouteMetrics& metrics,
+       Coding accepted = Coding::kIdentity)
       : exchange_(std::move(exchange)), metrics_(&metrics), accepted_(accepted), arrived_(base::now()) {}
 
   void respond(net::HttpResponse response, std::size_t compress_from = kWorthCompressing) const {
@@ -37,6 +39,11 @@ class Call {
     }
     metrics_->count(response.status, base::now() - arrived_);
     exchange_->respond(std::move(response));
+  }
+  // Never compressed: Triton's asynchronous client says that it takes gzip for every call, and unpacks it for
+  // inference alone.
+  void respond_plain_json(std::string body) const {
+    respond({.body = std::move(body), .headers = {}}, std::numeric_limits<std::size_t>::max());
   }
   void respond_json(std::string body) const { respond({.body = std::move(body), .headers = {}}); }
   // A status that says all.

@@ -104,8 +104,8 @@ class Inflater {
 
   base::Result<std::string> run(std::string_view bytes, std::size_t limit, std::string_view name) {
     const auto damaged = [name](const std::string& why) {
-      return base::invalid_argument("the body is not valid " + std::string(name) + ", as Content-Encoding says: " +
-                                    why);
+      return base::invalid_argument("the body is not valid " + std::string(name) +
+                                    ", as Content-Encoding says: " + why);
     };
     if (!ready_) return base::fail(base::Code::kUnavailable, "there is no memory to decompress the body");
     if (bytes.size() > std::numeric_limits<uInt>::max() || limit > std::numeric_limits<uInt>::max()) {
@@ -180,7 +180,9 @@ Coding preferred_coding(std::string_view accept_encoding) {
   while (!accept_encoding.empty()) {
     std::string_view parameters = cut(accept_encoding, ',');
     const std::string_view name = cut(parameters, ';');
-    const Coding coding = is_gzip(name) ? Coding::kGzip : is_deflate(name) ? Coding::kDeflate : Coding::kIdentity;
+    const Coding coding = is_gzip(name)      ? Coding::kGzip
+                          : is_deflate(name) ? Coding::kDeflate
+                                             : Coding::kIdentity;
     if (coding == Coding::kIdentity) continue;
     const double weight = weight_of(parameters);
     if (weight > best_weight) {
@@ -209,7 +211,8 @@ std::optional<std::string> compress(Coding coding, std::string_view bytes) {
   thread_local std::unique_ptr<Deflater> kept[2];
   const bool gzip = coding == Coding::kGzip;
   std::unique_ptr<Deflater>& deflater = kept[gzip ? 0 : 1];
-  if (deflater == nullptr) deflater = std::make_unique<Deflater>(gzip ? kWindowBits + kGzipHeader : kWindowBits);
+  if (deflater == nullptr)
+    deflater = std::make_unique<Deflater>(gzip ? kWindowBits + kGzipHeader : kWindowBits);
   return deflater->run(bytes);
 }
 

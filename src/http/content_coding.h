@@ -20,8 +20,8 @@ std::string_view coding_name(Coding coding);
 // Of a Content-Encoding header; kInvalidArgument for one that is not known, or for several.
 base::Result<Coding> parse_coding(std::string_view content_encoding);
 
-// The coding that an Accept-Encoding header likes best, of equals the one named first. kIdentity where none of
-// ours is named: a bare "*" does not ask for compression.
+// The coding that an Accept-Encoding header likes best, of equals the one named first. kIdentity where none
+// of ours is named: a bare "*" does not ask for compression.
 Coding preferred_coding(std::string_view accept_encoding);
 
 // The body behind a coding. Errors: kTooLarge for more than `limit` bytes, found out with no more memory than

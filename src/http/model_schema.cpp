@@ -65,7 +65,7 @@ bool one_value(const tensor::Shape& item) {
 std::string input_schema(const request::TensorSpec& spec, const request::ModelSignature& model) {
   const tensor::Shape item = model.batches() ? spec.shape.without_first() : spec.shape;
   // What is one value may be sent without its lists.
-  const std::string one = one_value(item) ? element_schema(spec.type) : item_schema(spec, item);
+  std::string one = one_value(item) ? element_schema(spec.type) : item_schema(spec, item);
   if (!model.batches()) return one;
   return R"({"anyOf":[)" + one + "," + list_of(one, 1, model.max_batch_size) + "]}";
 }

@@ -65,7 +65,7 @@ std::string_view openapi_schemas() {
     "context": {"type": "object", "description": "inputs that all examples share", "additionalProperties": {"$ref": "#/components/schemas/V1Value"}}}},
 "V1ClassifyAnswer": {"type": "object", "required": ["results"],
   "properties": {"results": {"type": "array", "items": {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2,
-    "prefixItems": [{"type": "string"}, {"type": ["number", "null"]}]}}}}},
+    "description": "a label and its score", "items": {"type": ["string", "number", "null"]}}}}}},
 "V1VersionStatus": {"type": "object", "required": ["version", "state", "status"],
   "properties": {"version": {"type": "string"}, "state": {"enum": ["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]},
     "status": {"type": "object", "required": ["error_code", "error_message"],

@@ -4,7 +4,6 @@
 #include "http/routes.h"
 #include "http/v2_operation.h"
 #include "protocol/json_writer.h"
-#include "shared_memory/regions.h"
 
 namespace saccade::http {
 namespace {
@@ -46,7 +45,7 @@ void report(serve::Service& service, const Call& call, std::string_view name) {
     protocol::append_number(body, region.byte_size);
     body += '}';
   }
-  call.respond_json(body + "]");
+  call.respond_plain_json(body + "]");
 }
 
 void add(serve::Service& service, const Call& call, std::string_view name, std::string_view body) {
@@ -94,7 +93,9 @@ void add_cuda_routes(Router& router) {
   router.add(
       "GET", base + "/status",
       v2_operation("v2 shared memory", "The registered regions of GPU memory: none, always.", "V2Regions"),
-      [](const Call& call, const net::HttpRequest&, const PathParameters&) { call.respond_json("[]"); });
+      [](const Call& call, const net::HttpRequest&, const PathParameters&) {
+        call.respond_plain_json("[]");
+      });
   router.add("GET", base + "/region/{region}/status",
              v2_operation("v2 shared memory", "One region of GPU memory: there is none.", "V2Regions", {404}),
              [](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {

@@ -37,20 +37,20 @@ void describe(serve::Service& service, const Call& call, std::string_view name, 
   if (!model) return call.fail(model.error());
   const auto& signature = *(*model)->signature();
   const auto versions = version.empty() ? versions_of(service, name) : std::vector{signature.version};
-  call.respond_json(message_json(protocol::model_metadata(signature, versions), Unset::kPrint));
+  call.respond_plain_json(message_json(protocol::model_metadata(signature, versions), Unset::kPrint));
 }
 
 void show_config(serve::Service& service, const Call& call, std::string_view name, std::string_view version) {
   const auto model = service.catalog().find(name, version);
   if (!model) return call.fail(model.error());
-  call.respond_json(message_json((*model)->config(), Unset::kPrint));
+  call.respond_plain_json(message_json((*model)->config(), Unset::kPrint));
 }
 
 void show_statistics(serve::Service& service, const Call& call, std::string_view name,
                      std::string_view version) {
   const auto statistics = service.statistics(name, version);
   if (!statistics) return call.fail(statistics.error());
-  call.respond_json(message_json(protocol::model_statistics(*statistics), Unset::kPrint));
+  call.respond_plain_json(message_json(protocol::model_statistics(*statistics), Unset::kPrint));
 }
 
 // The same for a model's newest version and for a version by its number.
@@ -74,12 +74,13 @@ Operation ready_operation() {
 }  // namespace
 
 void add_v2_model_routes(Router& router, serve::Service& service, std::string_view server_version) {
-  router.add(
-      "GET", "/v2",
-      v2_operation("v2", "The server's name, its version and the protocol's extensions that it has.",
-                   "V2Server"),
-      [about = message_json(protocol::server_metadata(server_version), Unset::kPrint)](
-          const Call& call, const net::HttpRequest&, const PathParameters&) { call.respond_json(about); });
+  router.add("GET", "/v2",
+             v2_operation("v2", "The server's name, its version and the protocol's extensions that it has.",
+                          "V2Server"),
+             [about = message_json(protocol::server_metadata(server_version), Unset::kPrint)](
+                 const Call& call, const net::HttpRequest&, const PathParameters&) {
+               call.respond_plain_json(about);
+             });
   router.add("GET", "/v2/health/live", v2_operation("v2", "The process answers.", ""),
              [](const Call& call, const net::HttpRequest&, const PathParameters&) { call.respond_empty(); });
   router.add("GET", "/v2/health/ready", ready_operation(),

@@ -20,13 +20,9 @@ namespace {
 // connections waiting, and goes to a worker.
 constexpr std::size_t kLargeBody = std::size_t{256} * 1024;
 
-void index(serve::Service& service, const Call& call, std::string_view body) {
-  const auto object = parse_object(body);
-  if (!object) return call.fail(object.error());
-  const auto ready = flag_member(*object, "ready");
-  if (!ready) return call.fail(ready.error());
+void show_index(const Call& call, const std::vector<model::IndexEntry>& entries) {
   inference::RepositoryIndexResponse response;
-  for (const model::IndexEntry& entry : service.repository_index(ready->value_or(false))) {
+  for (const model::IndexEntry& entry : entries) {
     protocol::add_to_index(response, entry.name, entry.version, model::state_name(entry.state), entry.reason);
   }
   // A bare list, and no members without content.
@@ -35,7 +31,16 @@ void index(serve::Service& service, const Call& call, std::string_view body) {
     if (out.size() > 1) out += ',';
     protocol::append_message(out, entry, protocol::Unset::kSkip);
   }
-  call.respond_json(out + "]");
+  call.respond_plain_json(out + "]");
+}
+
+void index(serve::Service& service, const Call& call, std::string_view body) {
+  const auto object = parse_object(body);
+  if (!object) return call.fail(object.error());
+  const auto ready = flag_member(*object, "ready");
+  if (!ready) return call.fail(ready.error());
+  service.fresh_index(ready->value_or(false), call.loop(),
+                      [call](const std::vector<model::IndexEntry>& entries) { show_index(call, entries); });
 }
 
 base::Result<boost::json::object> parameters_of(std::string_view body) {

@@ -32,7 +32,7 @@ void show_log_settings(const Call& call) {
       protocol::append_string(body, std::get<std::string>(value));
     }
   }
-  call.respond_json(body + "}");
+  call.respond_plain_json(body + "}");
 }
 
 base::Result<serve::LogSetting> log_setting(std::string_view name, const boost::json::value& value) {
@@ -76,7 +76,7 @@ void show_trace_settings(serve::Service& service, const Call& call, std::string_
     }
     if (list) body += ']';
   }
-  call.respond_json(body + "}");
+  call.respond_plain_json(body + "}");
 }
 
 base::Error not_text(std::string_view name, const boost::json::value& value) {
@@ -128,23 +128,23 @@ void add_v2_setting_routes(Router& router, serve::Service& service) {
   router.add(
       "GET", "/v2/logging", v2_operation("v2 settings", "What the server's own log shows.", "V2Settings"),
       [](const Call& call, const net::HttpRequest&, const PathParameters&) { show_log_settings(call); });
-  router.add("POST", "/v2/logging",
-             v2_operation("v2 settings", "Changes what the server's own log shows.", "V2Settings", {501},
-                          "V2Settings"),
-             [](const Call& call, const net::HttpRequest& request, const PathParameters&) {
-               change_log_settings(call, request.body);
-             });
+  router.add(
+      "POST", "/v2/logging",
+      v2_operation("v2 settings", "Changes what the server's own log shows.", "V2Settings", {}, "V2Settings"),
+      [](const Call& call, const net::HttpRequest& request, const PathParameters&) {
+        change_log_settings(call, request.body);
+      });
   router.add("GET", "/v2/trace/setting",
              v2_operation("v2 settings", "Which requests are traced.", "V2Settings"),
              [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
                show_trace_settings(service, call, "");
              });
-  router.add("POST", "/v2/trace/setting",
-             v2_operation("v2 settings", "Changes which requests are traced.", "V2Settings", {501, 503},
-                          "V2Settings"),
-             [&service](const Call& call, const net::HttpRequest& request, const PathParameters&) {
-               change_trace_settings(service, call, "", request.body);
-             });
+  router.add(
+      "POST", "/v2/trace/setting",
+      v2_operation("v2 settings", "Changes which requests are traced.", "V2Settings", {503}, "V2Settings"),
+      [&service](const Call& call, const net::HttpRequest& request, const PathParameters&) {
+        change_trace_settings(service, call, "", request.body);
+      });
   router.add("GET", "/v2/models/{model}/trace/setting",
              v2_operation("v2 settings", "Which requests of a model are traced.", "V2Settings", {404, 503}),
              [&service](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {
@@ -152,7 +152,7 @@ void add_v2_setting_routes(Router& router, serve::Service& service) {
              });
   router.add("POST", "/v2/models/{model}/trace/setting",
              v2_operation("v2 settings", "Changes which requests of a model are traced.", "V2Settings",
-                          {404, 501, 503}, "V2Settings"),
+                          {404, 503}, "V2Settings"),
              [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
                if (!is_known(service, call, parameters[0])) return;
                change_trace_settings(service, call, parameters[0], request.body);

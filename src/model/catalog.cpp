@@ -92,8 +92,8 @@ base::Result<Catalog::ModelPointer> Catalog::find(std::string_view name, std::st
       if (!started_.load(std::memory_order_relaxed)) {
         return base::fail(base::Code::kUnavailable, "the models are still being loaded");
       }
-      return base::fail(base::Code::kNotFound, "there is no model \"" + std::string(name.substr(0, 100)) +
-                                                   "\"; none is loaded");
+      return base::fail(base::Code::kNotFound,
+                        "there is no model \"" + std::string(name.substr(0, 100)) + "\"; none is loaded");
     }
     std::string names;
     for (const auto& [known, versions] : models->models)

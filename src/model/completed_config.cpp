@@ -20,7 +20,8 @@ void complete_ports(Ports& ports, const std::vector<request::TensorSpec>& specs,
     port.set_name(spec.name);
     port.set_data_type(to_config_type(spec.type));
     port.clear_dims();
-    for (std::size_t axis = batches ? 1 : 0; axis < spec.shape.rank(); ++axis) port.add_dims(spec.shape[axis]);
+    for (std::size_t axis = batches ? 1 : 0; axis < spec.shape.rank(); ++axis)
+      port.add_dims(spec.shape[axis]);
   }
 }
 
@@ -31,9 +32,18 @@ void complete_batching(inference::ModelConfig& config, const schedule::BatchPoli
   batching.set_max_queue_delay_microseconds(static_cast<std::uint64_t>(policy.max_queue_delay.count()));
 }
 
+// What clients expect to find. None of it changes anything on a CPU.
+void complete_optimization(inference::ModelConfig& config) {
+  auto& optimization = *config.mutable_optimization();
+  if (!optimization.has_input_pinned_memory()) optimization.mutable_input_pinned_memory()->set_enable(true);
+  if (!optimization.has_output_pinned_memory()) optimization.mutable_output_pinned_memory()->set_enable(true);
+}
+
 void complete_instances(inference::ModelConfig& config, std::size_t instances) {
   if (config.instance_group().empty()) {
-    config.add_instance_group()->set_count(static_cast<std::int32_t>(instances));
+    auto& group = *config.add_instance_group();
+    group.set_name(config.name());
+    group.set_count(static_cast<std::int32_t>(instances));
   }
   for (int i = 0; i < config.instance_group_size(); ++i) {
     auto& group = *config.mutable_instance_group(i);
@@ -60,8 +70,7 @@ std::unique_ptr<const inference::ModelConfig> completed_config(const ModelSource
   config->set_default_model_filename(source.directory.empty() && !source.file.empty()
                                          ? source.file.filename().string()
                                          : source.config.default_model_filename);
-  if (config->version_policy().policy_choice_case() ==
-      inference::ModelVersionPolicy::POLICY_CHOICE_NOT_SET) {
+  if (config->version_policy().policy_choice_case() == inference::ModelVersionPolicy::POLICY_CHOICE_NOT_SET) {
     config->mutable_version_policy()->mutable_latest();
   }
   if (config->version_policy().has_latest() && config->version_policy().latest().num_versions() == 0) {
@@ -70,6 +79,7 @@ std::unique_ptr<const inference::ModelConfig> completed_config(const ModelSource
   complete_ports(*config->mutable_input(), signature.inputs, signature.batches());
   complete_ports(*config->mutable_output(), signature.outputs, signature.batches());
   complete_batching(*config, completed.policy);
+  complete_optimization(*config);
   complete_instances(*config, instances);
   return config;
 }

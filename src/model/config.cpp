@@ -76,7 +76,8 @@ VersionPolicy to_version_policy(const inference::ModelVersionPolicy& policy) {
 ModelConfig to_config(const inference::ModelConfig& message, const Place& place) {
   ModelConfig config;
   config.name = message.name();
-  if (place.says(inference::ModelConfig::kMaxBatchSizeFieldNumber)) config.max_batch_size = message.max_batch_size();
+  if (place.says(inference::ModelConfig::kMaxBatchSizeFieldNumber))
+    config.max_batch_size = message.max_batch_size();
   for (const auto& input : message.input()) {
     config.inputs.push_back(to_port(input));
     config.inputs.back().optional = input.optional();

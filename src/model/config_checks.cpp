@@ -21,6 +21,8 @@ using inference::ModelInstanceGroup;
 constexpr std::uint64_t kLongestQueueDelay = 86'400'000'000;
 // Every instance is a loaded copy of the model.
 constexpr std::int64_t kMostInstances = 1024;
+// Each level is a queue of its own.
+constexpr std::uint64_t kMostPriorityLevels = 1024;
 
 bool any_of(std::string_view value, std::initializer_list<std::string_view> list) {
   return std::ranges::find(list, value) != list.end();
@@ -76,6 +78,23 @@ base::Status check_names(const ModelConfig& config, const Place& place) {
   return {};
 }
 
+base::Status check_timeout(const inference::ModelQueuePolicy& policy, const std::string& place) {
+  if (policy.default_timeout_microseconds() <= kLongestQueueDelay) return {};
+  return base::invalid_argument(place + "default_timeout_microseconds is " +
+                                std::to_string(policy.default_timeout_microseconds()) +
+                                "; the longest is a day, " + std::to_string(kLongestQueueDelay));
+}
+
+base::Status check_timeouts(const ModelDynamicBatching& batching, const Place& inside) {
+  const std::string place = inside.of(ModelDynamicBatching::kDefaultQueuePolicyFieldNumber);
+  if (auto status = check_timeout(batching.default_queue_policy(), place); !status) return status;
+  for (const auto& [level, policy] : batching.priority_queue_policy()) {
+    const std::string own = inside.of(ModelDynamicBatching::kPriorityQueuePolicyFieldNumber);
+    if (auto status = check_timeout(policy, own); !status) return status;
+  }
+  return {};
+}
+
 base::Status check_batching(const ModelConfig& config, const Place& place) {
   if (config.max_batch_size() < 0) {
     return base::invalid_argument(place.of(ModelConfig::kMaxBatchSizeFieldNumber) + "max_batch_size is " +
@@ -105,6 +124,11 @@ base::Status check_batching(const ModelConfig& config, const Place& place) {
                                   "; the longest is a day, " + std::to_string(kLongestQueueDelay));
   }
   const std::uint64_t levels = batching.priority_levels();
+  if (levels > kMostPriorityLevels) {
+    return base::invalid_argument(inside.of(ModelDynamicBatching::kPriorityLevelsFieldNumber) +
+                                  "priority_levels is " + std::to_string(levels) + "; there are at most " +
+                                  std::to_string(kMostPriorityLevels));
+  }
   const std::uint64_t usual = batching.default_priority_level();
   if (usual > levels || (levels > 0 && usual == 0)) {
     return base::invalid_argument(
@@ -119,7 +143,7 @@ base::Status check_batching(const ModelConfig& config, const Place& place) {
                                   "priority_queue_policy for level " + std::to_string(level) +
                                   "; there are " + std::to_string(levels) + " priority_levels");
   }
-  return {};
+  return check_timeouts(batching, inside);
 }
 
 base::Status check_group(const ModelInstanceGroup& group, const Place& place) {

@@ -10,6 +10,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/util/json_util.h>
 
+#include "base/utf8.h"
 #include "model/text_file.h"
 
 namespace saccade::model {
@@ -147,7 +148,7 @@ std::optional<std::string> find_broken_string(const pb::Message& message) {
         const std::string& text = field->is_repeated()
                                       ? reflection.GetRepeatedStringReference(message, field, i, &scratch)
                                       : reflection.GetStringReference(message, field, &scratch);
-        if (!is_utf8(text)) return field->name() + " " + in_quotes(text);
+        if (!base::is_utf8(text)) return field->name() + " " + in_quotes(text);
       } else if (field->cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) {
         auto found =
             find_broken_string(field->is_repeated() ? reflection.GetRepeatedMessage(message, field, i)
@@ -195,11 +196,12 @@ base::Result<ConfigText> parse_config_json_text(std::string_view json, std::stri
   const auto checked = check_text(json, where);
   if (!checked) return std::unexpected(checked.error());
   inference::ModelConfig message;
-  const auto status = pb::util::JsonStringToMessage(
-      pb::StringPiece(checked->data(), checked->size()), &message, {});
+  const auto status =
+      pb::util::JsonStringToMessage(pb::StringPiece(checked->data(), checked->size()), &message, {});
   if (!status.ok()) {
-    return base::invalid_argument(std::string(where) + ": " +
-                                  printable(std::string_view(status.message().data(), status.message().size())));
+    return base::invalid_argument(
+        std::string(where) + ": " +
+        printable(std::string_view(status.message().data(), status.message().size())));
   }
   std::string text;
   pb::TextFormat::PrintToString(message, &text);

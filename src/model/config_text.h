@@ -32,7 +32,10 @@ base::Result<ConfigText> parse_config_json_text(std::string_view json, std::stri
 class Place {
  public:
   Place(std::string_view where, const ConfigText& text)
-      : where_(where), message_(text.message.get()), lines_(text.lines.get()), shows_lines_(text.shows_lines) {}
+      : where_(where),
+        message_(text.message.get()),
+        lines_(text.lines.get()),
+        shows_lines_(text.shows_lines) {}
 
   // "FILE:LINE: " of a field; of the message around it where the field is not said.
   std::string of(int field, int index = 0) const;

@@ -9,9 +9,9 @@ namespace saccade::model {
 namespace {
 
 using inference::ModelConfig;
-using inference::ModelDynamicBatching;
 using inference::ModelInput;
 using inference::ModelInstanceGroup;
+using inference::ModelOptimizationPolicy;
 using inference::ModelOutput;
 
 // A field that parses, is not refused, and changes nothing yet. Whoever makes one take effect takes its line
@@ -22,8 +22,6 @@ struct Idle {
 };
 
 constexpr Idle kIdleOfModel[] = {
-    {ModelConfig::kOptimizationFieldNumber, "optimization"},
-    {ModelConfig::kModelWarmupFieldNumber, "model_warmup"},
     {ModelConfig::kMetricTagsFieldNumber, "metric_tags"},
     {ModelConfig::kCcModelFilenamesFieldNumber, "cc_model_filenames"},
     {ModelConfig::kModelOperationsFieldNumber, "model_operations"},
@@ -31,14 +29,16 @@ constexpr Idle kIdleOfModel[] = {
     {ModelConfig::kResponseCacheFieldNumber, "response_cache"},
     {ModelConfig::kModelMetricsFieldNumber, "model_metrics"},
     {ModelConfig::kRuntimeFieldNumber, "runtime"},
-    {ModelConfig::kParametersFieldNumber, "parameters"},
 };
-constexpr Idle kIdleOfBatching[] = {
-    {ModelDynamicBatching::kPreserveOrderingFieldNumber, "dynamic_batching.preserve_ordering"},
-    {ModelDynamicBatching::kPriorityLevelsFieldNumber, "dynamic_batching.priority_levels"},
-    {ModelDynamicBatching::kDefaultPriorityLevelFieldNumber, "dynamic_batching.default_priority_level"},
-    {ModelDynamicBatching::kDefaultQueuePolicyFieldNumber, "dynamic_batching.default_queue_policy"},
-    {ModelDynamicBatching::kPriorityQueuePolicyFieldNumber, "dynamic_batching.priority_queue_policy"},
+constexpr Idle kIdleOfOptimization[] = {
+    {ModelOptimizationPolicy::kPriorityFieldNumber, "optimization.priority"},
+    {ModelOptimizationPolicy::kCudaFieldNumber, "optimization.cuda"},
+    {ModelOptimizationPolicy::kExecutionAcceleratorsFieldNumber, "optimization.execution_accelerators"},
+    {ModelOptimizationPolicy::kInputPinnedMemoryFieldNumber, "optimization.input_pinned_memory"},
+    {ModelOptimizationPolicy::kOutputPinnedMemoryFieldNumber, "optimization.output_pinned_memory"},
+    {ModelOptimizationPolicy::kGatherKernelBufferThresholdFieldNumber,
+     "optimization.gather_kernel_buffer_threshold"},
+    {ModelOptimizationPolicy::kEagerBatchingFieldNumber, "optimization.eager_batching"},
 };
 constexpr Idle kIdleOfGroup[] = {
     {ModelInstanceGroup::kRateLimiterFieldNumber, "instance_group.rate_limiter"},
@@ -70,8 +70,8 @@ void add_said(Names& names, std::span<const Idle> idle, const Place& place) {
 std::string fields_without_effect(const ModelConfig& config, const Place& place) {
   Names names;
   add_said(names, kIdleOfModel, place);
-  if (config.has_dynamic_batching()) {
-    add_said(names, kIdleOfBatching, place.inside(ModelConfig::kDynamicBatchingFieldNumber));
+  if (config.has_optimization()) {
+    add_said(names, kIdleOfOptimization, place.inside(ModelConfig::kOptimizationFieldNumber));
   }
   for (int i = 0; i < config.instance_group_size(); ++i) {
     add_said(names, kIdleOfGroup, place.inside(ModelConfig::kInstanceGroupFieldNumber, i));

@@ -19,7 +19,7 @@ class Reader {
  public:
   // `skip_versions`: directories directly in `place` that are named as versions are left out.
   void add(const fs::path& place, bool skip_versions, int depth = 0) {
-    struct stat status {};
+    struct stat status{};
     if (++entries_ > kMostEntries || ::stat(place.c_str(), &status) != 0) {
       text_ += place.string() + " ?\n";
       return;

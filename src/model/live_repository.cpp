@@ -5,6 +5,7 @@
 
 #include "model/fingerprint.h"
 #include "model/names.h"
+#include "model/text_file.h"
 #include "observe/log.h"
 
 namespace saccade::model {
@@ -14,7 +15,7 @@ namespace {
 constexpr std::size_t kMostWaiting = 64;
 constexpr std::size_t kMostModels = 10'000;
 // Versions that are not served any more and still listed.
-constexpr std::size_t kMostOldVersions = 32;
+constexpr std::ptrdiff_t kMostOldVersions = 32;
 constexpr const char* kUnloaded = "unloaded";
 
 std::int64_t number_of(const std::string& version) {
@@ -250,7 +251,7 @@ base::Status LiveRepository::settle(Prepared& prepared, Catalog::Changes& change
     if (version.served != nullptr) version.reason = reason.empty() ? "" : "the last load failed: " + reason;
   }
   for (Outcome& outcome : prepared.outcomes) {
-    settle_version(prepared.name, model.versions[outcome.version], outcome, retired);
+    settle_version(model.versions[outcome.version], outcome, retired);
     if (outcome.error.empty()) continue;
     reason += (reason.empty() ? "version " : "; version ") + std::to_string(outcome.version) +
               " is at UNAVAILABLE state: " + outcome.error;
@@ -258,12 +259,13 @@ base::Status LiveRepository::settle(Prepared& prepared, Catalog::Changes& change
   if (!failed) {
     for (auto& [number, version] : model.versions) {
       if (version.served == nullptr) continue;
-      const bool kept = std::ranges::find(prepared.outcomes, number, &Outcome::version) != prepared.outcomes.end();
+      const bool kept =
+          std::ranges::find(prepared.outcomes, number, &Outcome::version) != prepared.outcomes.end();
       if (!kept) retire(prepared.name, version, retired);
     }
     came(prepared.name);
   }
-  forget_versions(model, prepared);
+  forget_versions(prepared.name, model, !failed);
   auto& versions = changes[prepared.name];
   for (const auto& [number, version] : model.versions) {
     if (version.served != nullptr) versions.push_back(version.served);
@@ -273,10 +275,10 @@ base::Status LiveRepository::settle(Prepared& prepared, Catalog::Changes& change
   if (!prepared.status && prepared.status.error().code == base::Code::kNotFound && prepared.unknown) {
     return prepared.status;
   }
-  return base::invalid_argument("load failed for model '" + prepared.name + "': " + reason);
+  return base::invalid_argument("load failed for model '" + printable(prepared.name) + "': " + reason);
 }
 
-void LiveRepository::settle_version(const std::string& /*name*/, Version& version, Outcome& outcome,
+void LiveRepository::settle_version(Version& version, Outcome& outcome,
                                     std::vector<Catalog::ModelPointer>& retired) {
   if (outcome.model == nullptr) {
     // What was served before goes on.
@@ -304,21 +306,21 @@ void LiveRepository::retire(const std::string& name, Version& version,
   version.served = nullptr;
 }
 
-// Of versions that are neither served nor on their way: those that a later look did not find any more, and the
-// oldest beyond a number.
-void LiveRepository::forget_versions(Model& model, const Prepared& prepared) {
+// Of versions that are neither served nor on their way: those that a later look did not find any more, and
+// the oldest beyond a number. Their metrics go with them, so that ever new versions don't fill the memory.
+void LiveRepository::forget_versions(const std::string& name, Model& model, bool loaded) {
   const auto idle = [](const Version& version) {
-    return version.served == nullptr && version.ending == 0 && version.state != ModelState::kUnloading;
+    return version.served == nullptr && version.ending == 0 && version.state == ModelState::kUnavailable;
   };
-  if (!prepared.failed()) {
-    std::erase_if(model.versions, [&](const auto& entry) {
-      return idle(entry.second) && entry.second.reason != kUnloaded;
-    });
-  }
-  auto old = static_cast<std::size_t>(
-      std::ranges::count_if(model.versions, [&](const auto& entry) { return idle(entry.second); }));
+  auto old = std::ranges::count_if(model.versions, [&](const auto& entry) { return idle(entry.second); });
   std::erase_if(model.versions, [&](const auto& entry) {
-    return idle(entry.second) && old > kMostOldVersions && old-- > 0;
+    const auto& [number, version] = entry;
+    if (!idle(version)) return false;
+    const bool outdated = loaded && version.reason != kUnloaded;
+    if (!outdated && old <= kMostOldVersions) return false;
+    --old;
+    registry_.forget({{"model", name}, {"version", std::to_string(number)}});
+    return true;
   });
 }
 
@@ -406,9 +408,9 @@ void LiveRepository::answer_waiters() {
     const base::TimePoint now = base::now();
     std::erase_if(waiters_, [&](Waiter& waiter) {
       const auto model = models_.find(waiter.name);
-      const bool done = model == models_.end() || std::ranges::all_of(model->second.versions, [](auto& entry) {
-                          return entry.second.ending == 0;
-                        });
+      const bool done =
+          model == models_.end() ||
+          std::ranges::all_of(model->second.versions, [](auto& entry) { return entry.second.ending == 0; });
       if (!done && now < waiter.until && !closed_) return false;
       answers.emplace_back(std::move(waiter.changed),
                            done ? base::Status{}

@@ -67,6 +67,10 @@ class LiveRepository {
   void load(std::string name, LoadOverride override, Changed changed);
   void unload(std::string name, Changed changed);
 
+  // Before an index: looks for new models where nobody else does (kExplicit). Blocks.
+  void refresh() {
+    if (options_.mode == ControlMode::kExplicit) look();
+  }
   // What happens every poll_interval: looks for changes and begins what follows from them.
   void look();
   // Finishes what is being loaded, takes nothing more, and lets go of all models. The loops must still run.
@@ -88,8 +92,8 @@ class LiveRepository {
   struct Model {
     bool in_repository = false;                // seen there at the last look
     std::map<std::int64_t, Version> versions;  // all that were tried
-    std::string reason;  // why versions could not even be tried
-    bool busy = false;   // an operation is under way
+    std::string reason;                        // why versions could not even be tried
+    bool busy = false;                         // an operation is under way
     std::deque<Operation> waiting;
     std::string seen, tried;  // fingerprints: at the last look, and when last loaded
     int missing = 0;          // looks in a row that did not find it
@@ -130,14 +134,13 @@ class LiveRepository {
   std::vector<base::Status> commit(std::vector<Prepared> prepared);
   base::Status settle(Prepared& prepared, Catalog::Changes& changes,
                       std::vector<Catalog::ModelPointer>& retired);
-  void settle_version(const std::string& name, Version& version, Outcome& outcome,
-                      std::vector<Catalog::ModelPointer>& retired);
+  static void settle_version(Version& version, Outcome& outcome, std::vector<Catalog::ModelPointer>& retired);
   void retire(const std::string& name, Version& version, std::vector<Catalog::ModelPointer>& retired);
   // A copy that was retired has answered its last request.
   void ended(const std::string& name, std::int64_t version);
   std::string choose_default(const Catalog::Changes& changes) const;
   void set_ready_gauge(const std::string& name, std::int64_t version, bool ready);
-  static void forget_versions(Model& model, const Prepared& prepared);
+  void forget_versions(const std::string& name, Model& model, bool loaded);
   void came(const std::string& name);
 
   base::Result<std::vector<ModelPlace>> places_of_start() const;
@@ -156,11 +159,11 @@ class LiveRepository {
   RepositoryOptions options_;  // constant after construction
 
   mutable std::mutex mutex_;
-  std::map<std::string, Model, std::less<>> models_;   // guarded by mutex_
-  std::vector<Waiter> waiters_;                        // guarded by mutex_
-  std::vector<std::string> missing_from_start_;        // guarded by mutex_
-  bool closed_ = false;                                // guarded by mutex_
-  std::string first_model_;                            // guarded by mutex_: answers where none is named
+  std::map<std::string, Model, std::less<>> models_;  // guarded by mutex_
+  std::vector<Waiter> waiters_;                       // guarded by mutex_
+  std::vector<std::string> missing_from_start_;       // guarded by mutex_
+  bool closed_ = false;                               // guarded by mutex_
+  std::string first_model_;                           // guarded by mutex_: answers where none is named
   std::condition_variable watch_changed_;
   std::atomic<bool> complete_{false};
 

@@ -31,6 +31,10 @@ base::Status LiveRepository::start(const std::function<bool()>& give_up) {
   base::Status judged = judge_start(*places, commit(std::move(prepared)));
   for (const ModelPlace& place : *places) finish(place.name);
   if (!judged) return judged;
+  {
+    const std::lock_guard lock(mutex_);
+    complete_.store(missing_from_start_.empty(), std::memory_order_relaxed);
+  }
   catalog_.set_started();
   if (options_.mode != ControlMode::kNone) {
     look();
@@ -162,8 +166,8 @@ void LiveRepository::look() {
   for (const std::string& name : gone) enqueue(name, {.unloads = true, .override = {}, .changed = {}});
 }
 
-// With mutex_ held: the last look did not find the model. Whether it can be forgotten at once; `gone`: what is
-// to be unloaded.
+// With mutex_ held: the last look did not find the model. Whether it can be forgotten at once; `gone`: what
+// is to be unloaded.
 bool LiveRepository::is_gone(const std::string& name, Model& model, std::vector<std::string>& gone) const {
   if (!model.in_repository) return false;
   if (options_.mode == ControlMode::kPoll) {

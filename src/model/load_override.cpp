@@ -1,8 +1,9 @@
 #include "model/load_override.h"
 
 #include <fstream>
-#include <stdlib.h>  // mkdtemp is POSIX's
 #include <system_error>
+
+#include <stdlib.h>  // mkdtemp is POSIX's
 
 #include "model/config.h"
 #include "model/names.h"
@@ -67,8 +68,9 @@ base::Result<std::unique_ptr<PrivateDirectory>> PrivateDirectory::make() {
   std::string pattern = (base / "saccade-XXXXXX").string();
   if (mkdtemp(pattern.data()) == nullptr) {
     return base::fail(base::Code::kUnavailable,
-                      base.string() + ": no directory can be made in it for a model's files (TMPDIR names "
-                                      "another place): " +
+                      base.string() +
+                          ": no directory can be made in it for a model's files (TMPDIR names "
+                          "another place): " +
                           std::generic_category().message(errno));
   }
   return std::make_unique<PrivateDirectory>(pattern);
@@ -97,7 +99,7 @@ base::Result<FoundModel> find_with(const LoadOverride& override, const std::stri
   FoundModel result;
   if (override.files.empty()) {
     if (!place) {
-      return base::fail(base::Code::kNotFound, "failed to load '" + name.substr(0, 255) +
+      return base::fail(base::Code::kNotFound, "failed to load '" + printable(name.substr(0, 255)) +
                                                    "', failed to poll from model repository: there is no "
                                                    "model of this name in it");
     }
@@ -105,8 +107,9 @@ base::Result<FoundModel> find_with(const LoadOverride& override, const std::stri
     return result;
   }
   if (!config) {
-    return base::invalid_argument("load parameters \"file:…\" need a \"config\" beside them, because nothing "
-                                  "of the model's directory is read then");
+    return base::invalid_argument(
+        "load parameters \"file:…\" need a \"config\" beside them, because nothing "
+        "of the model's directory is read then");
   }
   if (!is_model_name(name)) {
     return base::invalid_argument("no model can be named " + in_quotes(name) + "; " +

@@ -70,9 +70,9 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
       new LoadedModel(*std::move(completed), std::move(metrics), std::move(ended)));
   model->config_ = completed_config(source, model->completed_, engine.name(), on_loops ? 1 : count);
   const schedule::BatchPolicy& policy = model->completed_.policy;
-  model->scheduler_ = on_loops ? schedule::make_loop_scheduler(std::move(sessions), policy, model->metrics_,
-                                                               options.disposal)
-                               : schedule::make_instance_scheduler(std::move(sessions), policy, model->metrics_);
+  model->scheduler_ =
+      on_loops ? schedule::make_loop_scheduler(std::move(sessions), policy, model->metrics_, options.disposal)
+               : schedule::make_instance_scheduler(std::move(sessions), policy, model->metrics_);
   return model;
 }
 

@@ -1,8 +1,8 @@
 // A model version ready to answer: its signature, its sessions and its scheduler.
 //
 // load() blocks for as long as opening, trying out and warming up the model takes: not for event loops. After
-// that submit() is safe from every event loop. The destructor waits for what runs; share() makes an owner that
-// may be let go of on an event loop nevertheless.
+// that submit() is safe from every event loop. The destructor waits for what runs; share() makes an owner
+// that may be let go of on an event loop nevertheless.
 #pragma once
 
 #include <functional>

@@ -140,9 +140,8 @@ base::Result<ModelSource> read_model(const ModelDirectory& directory) {
   const std::string& said = model.config.name;
   if (directory.in_repository && !said.empty() && said != directory.called) {
     const std::string place = directory.config != nullptr ? "the configuration" : config_file.string();
-    return base::invalid_argument(place + ": name is " + in_quotes(said) +
-                                  ", its directory is called " + in_quotes(directory.called) +
-                                  "; make them agree, or leave the name out");
+    return base::invalid_argument(place + ": name is " + in_quotes(said) + ", its directory is called " +
+                                  in_quotes(directory.called) + "; make them agree, or leave the name out");
   }
   if (directory.given_name) {
     model.name = *directory.given_name;

@@ -13,13 +13,13 @@
 namespace saccade::model {
 
 struct ProbeResult {
-  bool ran = false;            // a made-up input was found that the model takes
-  std::string failure;         // the model's last word where not
-  bool batches = false;        // rows of a batch of two come out as each alone does
-  bool classifies = false;     // the first float output of rank 2 holds probabilities
-  int probabilities = -1;      // that output
-  std::int64_t free_size = 1;  // what free dimensions were set to
-  base::Duration run_time{0};  // of one item, the median of several runs
+  bool ran = false;                    // a made-up input was found that the model takes
+  std::string failure;                 // the model's last word where not
+  bool batches = false;                // rows of a batch of two come out as each alone does
+  bool classifies = false;             // the first float output of rank 2 holds probabilities
+  int probabilities = -1;              // that output
+  std::int64_t free_size = 1;          // what free dimensions were set to
+  base::Duration run_time{0};          // of one item, the median of several runs
   std::vector<tensor::Tensor> sample;  // that input, of one item
 };
 

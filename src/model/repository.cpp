@@ -175,9 +175,9 @@ FoundModels find_versions(const ModelPlace& place, const ConfigFile* config) {
     model.config = config->config;
     model.warnings = config->warnings;
     if (!model.config.name.empty() && model.config.name != model.name) {
-      found.problems.push_back({base::Code::kInvalidArgument,
-                                "the configuration: name is " + in_quotes(model.config.name) +
-                                    ", the model is called " + in_quotes(model.name)});
+      found.problems.push_back(
+          {base::Code::kInvalidArgument, "the configuration: name is " + in_quotes(model.config.name) +
+                                             ", the model is called " + in_quotes(model.name)});
       return found;
     }
     model.config.name = model.name;

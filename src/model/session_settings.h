@@ -1,5 +1,5 @@
-// How a model's sessions are opened: what its configuration's `optimization` and `parameters` say, in the terms
-// of Triton's backend for ONNX Runtime.
+// How a model's sessions are opened: what its configuration's `optimization` and `parameters` say, in the
+// terms of Triton's backend for ONNX Runtime.
 #pragma once
 
 #include <string>

@@ -5,38 +5,13 @@
 #include <fstream>
 #include <system_error>
 
+#include "base/utf8.h"
+
 namespace saccade::model {
 
 namespace {
 
 constexpr std::size_t kMostQuoted = 120;
-
-// Length of the UTF-8 sequence at the beginning of `text`, which is not empty; 0: there is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t lead = at(0);
-  if (lead < 0x80) return 1;
-  std::size_t length = 0;
-  // The bounds of the second byte rule out overlong forms, surrogates and what lies past U+10FFFF.
-  std::uint8_t low = 0x80;
-  std::uint8_t high = 0xBF;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    length = 2;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    length = 3;
-    if (lead == 0xE0) low = 0xA0;
-    if (lead == 0xED) high = 0x9F;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    length = 4;
-    if (lead == 0xF0) low = 0x90;
-    if (lead == 0xF4) high = 0x8F;
-  }
-  if (length == 0 || text.size() < length || at(1) < low || at(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if ((at(i) & 0xC0) != 0x80) return 0;
-  }
-  return length;
-}
 
 void append_escaped(std::string& out, char byte) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -48,20 +23,10 @@ void append_escaped(std::string& out, char byte) {
 
 }  // namespace
 
-std::size_t utf8_prefix(std::string_view text) {
-  std::size_t length = 0;
-  while (length < text.size()) {
-    const std::size_t step = sequence_length(text.substr(length));
-    if (step == 0) break;
-    length += step;
-  }
-  return length;
-}
-
 std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const std::size_t step = sequence_length(text);
+    const std::size_t step = base::utf8_sequence(text);
     const auto lead = static_cast<std::uint8_t>(text.front());
     if (step == 0 || lead < 0x20 || lead == 0x7F) {
       append_escaped(out, text.front());
@@ -93,7 +58,7 @@ std::string in_quotes(std::string_view text) {
 base::Result<std::string_view> check_text(std::string_view text, std::string_view where) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  const std::size_t good = utf8_prefix(text);
+  const std::size_t good = base::utf8_prefix(text);
   if (good == text.size()) return text;
   const auto line = 1 + std::ranges::count(text.substr(0, good), '\n');
   return base::invalid_argument(std::string(where) + ":" + std::to_string(line) +

@@ -19,12 +19,6 @@ base::Result<std::string> read_text_file(const std::filesystem::path& file, std:
 // the file's name in it. The result looks at `text`.
 base::Result<std::string_view> check_text(std::string_view text, std::string_view where);
 
-// Length of the longest beginning that is UTF-8 (RFC 3629: no surrogates, nothing overlong).
-std::size_t utf8_prefix(std::string_view text);
-inline bool is_utf8(std::string_view text) {
-  return utf8_prefix(text) == text.size();
-}
-
 // For a message: control characters and bytes that are not UTF-8 as escapes ("\\x0a"), so that a file's
 // content can't forge a line of the log. in_quotes also cuts what is long.
 std::string printable(std::string_view text);

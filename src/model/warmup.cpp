@@ -20,7 +20,7 @@ using tensor::Shape;
 using tensor::Tensor;
 
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 31;  // of one input of a sample
-constexpr std::uint32_t kMostRuns = 10'000;                  // of one sample
+constexpr std::uint32_t kMostRuns = 10'000;                 // of one sample
 
 base::Status run(engine::Session& session, const std::vector<Tensor>& inputs) {
   std::vector<tensor::TensorView> views;
@@ -77,14 +77,15 @@ class Samples {
     const auto dims = std::span(said.dims().data(), static_cast<std::size_t>(said.dims_size()));
     const Shape declared = signature_.batches() ? spec.shape.without_first() : spec.shape;
     if (dims.size() > Shape::kMaxRank || !declared.accepts(Shape(dims)) || Shape(dims).has_free_dimension()) {
-      return base::invalid_argument("has the dims " + Shape(dims.first(std::min(dims.size(), Shape::kMaxRank))).text() +
+      return base::invalid_argument("has the dims " +
+                                    Shape(dims.first(std::min(dims.size(), Shape::kMaxRank))).text() +
                                     ", the model takes " + declared.text());
     }
     const Shape item(dims);
     const Shape whole = signature_.batches() ? item.with_first(rows) : item;
     const auto count = whole.elements();
-    if (!count || *count > kMostBytes / static_cast<std::int64_t>(std::max<std::size_t>(
-                               tensor::element_size(spec.type), 4))) {
+    if (!count || *count > kMostBytes / static_cast<std::int64_t>(
+                                            std::max<std::size_t>(tensor::element_size(spec.type), 4))) {
       return base::invalid_argument("is larger than a warm-up may be, " + whole.text());
     }
     auto tensor = fill(spec.type, item, whole, said);

@@ -1,5 +1,5 @@
-// The first runs of a model's sessions, before anybody waits for one: what config.pbtxt's model_warmup says, and
-// one made-up run for each session in any case.
+// The first runs of a model's sessions, before anybody waits for one: what config.pbtxt's model_warmup says,
+// and one made-up run for each session in any case.
 #pragma once
 
 #include <memory>

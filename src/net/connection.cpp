@@ -62,7 +62,8 @@ void Connection::readable() {
 }
 
 Connection::ReadResult Connection::read_into(char* place, std::size_t room) {
-  if (tls_) [[unlikely]] return read_tls(place, room);
+  if (tls_) [[unlikely]]
+    return read_tls(place, room);
   return read_plain(place, room);
 }
 
@@ -96,7 +97,8 @@ Connection::ReadResult Connection::read_tls(char* place, std::size_t room) {
 std::optional<std::size_t> Connection::write_some(std::string_view bytes) {
   if (tls_) [[unlikely]] {
     const TlsStream::Moved moved = tls_->write(bytes);
-    if (moved.step == TlsStream::Step::kDone || moved.step == TlsStream::Step::kWantsWrite) return moved.count;
+    if (moved.step == TlsStream::Step::kDone || moved.step == TlsStream::Step::kWantsWrite)
+      return moved.count;
     return std::nullopt;
   }
   for (;;) {

@@ -5,9 +5,10 @@
 namespace saccade::net {
 namespace {
 
-constexpr int kReadsPerTurn = 4;                               // for a peer that sends a lot
-constexpr std::size_t kWriteBytes = std::size_t{256} * 1024;   // one write
-constexpr std::size_t kKeptBytes = std::size_t{1024} * 1024;   // capacity that the loop's write buffer keeps
+constexpr int kReadsPerTurn = 4;                              // for a peer that sends a lot
+constexpr std::size_t kWriteBytes = std::size_t{256} * 1024;  // one write
+constexpr std::size_t kKeptBytes =
+    std::size_t{1024} * 1024;  // capacity that the loop's buffer of frames keeps
 constexpr int kWritesPerTurn = 4;
 
 }  // namespace
@@ -52,7 +53,7 @@ void Http2Connection::on_output() {
 
 void Http2Connection::flush() {
   if (closed() || lingering()) return;
-  std::string& out = state_.write_buffer;
+  std::string& out = state_.frame_buffer;
   for (int i = 0; i < kWritesPerTurn && !sending(); ++i) {
     out.clear();
     session_.take(out, kWriteBytes);

@@ -49,8 +49,8 @@ struct Http2Session::Callbacks {
   static int on_header(nghttp2_session* /*session*/, const nghttp2_frame* /*frame*/, const std::uint8_t* name,
                        std::size_t name_length, const std::uint8_t* value, std::size_t value_length,
                        std::uint8_t /*flags*/, void* user) {
-    const auto added = me(user).head_.add(view(name, name_length), view(value, value_length),
-                                          me(user).state_.limits);
+    const auto added =
+        me(user).head_.add(view(name, name_length), view(value, value_length), me(user).state_.limits);
     if (added == Http2Head::Added::kFlood) me(user).terminate(NGHTTP2_ENHANCE_YOUR_CALM);
     return 0;
   }
@@ -205,8 +205,8 @@ void Http2Session::feed(std::string_view bytes) {
 }
 
 void Http2Session::feed_counted(std::string_view bytes) {
-  const std::ptrdiff_t fed = nghttp2_session_mem_recv(
-      session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  const std::ptrdiff_t fed =
+      nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (fed < 0) {
     terminate(fed == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
   }
@@ -320,8 +320,8 @@ void Http2Session::count_frame(const Http2FrameHeader& header) {
   if (!guard_.idle_frame(now_)) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-// nghttp2 passes over such frames; RFC 9113 (5.1) has the connection end, unless it was us who reset the stream
-// and the peer could not know yet.
+// nghttp2 passes over such frames; RFC 9113 (5.1) has the connection end, unless it was us who reset the
+// stream and the peer could not know yet.
 bool Http2Session::names_ended_stream(std::int32_t id) const {
   if (id % 2 == 0 || id > last_opened_ || id <= forgotten_) return false;
   return nghttp2_session_find_stream(session_, id) == nullptr &&

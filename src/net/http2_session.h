@@ -1,5 +1,5 @@
-// HTTP/2 (RFC 9113) as bytes in and bytes out, on nghttp2, without a socket: streams, flow control, the limits
-// of what one peer may cost, the orderly end.
+// HTTP/2 (RFC 9113) as bytes in and bytes out, on nghttp2, without a socket: streams, flow control, the
+// limits of what one peer may cost, the orderly end.
 //
 //   session.feed(received)  →  requests go up to the handler, their answers come back into the streams
 //   session.take(out, room) →  frames to be sent
@@ -93,8 +93,8 @@ class Http2Session {
   HttpRequest request_;  // reused; valid during one call of the handler
   Http2Stream* first_ = nullptr;
   std::size_t streams_ = 0;
-  std::size_t collected_ = 0;  // bytes in the bodies of all streams
-  std::size_t unsent_ = 0;     // bytes of answers not yet in frames, of all streams
+  std::size_t collected_ = 0;         // bytes in the bodies of all streams
+  std::size_t unsent_ = 0;            // bytes of answers not yet in frames, of all streams
   std::size_t block_bytes_ = 0;       // of the header block under way
   std::int32_t last_opened_ = 0;      // the highest stream that the peer has opened
   std::vector<std::int32_t> resets_;  // streams that we reset lately: the peer may not know yet
@@ -109,8 +109,8 @@ class Http2Session {
   base::TimePoint drain_by_;     // max: no final GOAWAY is due
   bool greeted_ = false;         // the peer's SETTINGS have come
   bool pinged_ = false;          // and nothing has been heard since
-  bool block_open_ = false;  // its END_HEADERS has not come
-  bool block_last_ = false;  // the last frame belongs to one
+  bool block_open_ = false;      // its END_HEADERS has not come
+  bool block_last_ = false;      // the last frame belongs to one
   bool draining_ = false;
   bool terminated_ = false;
   bool broken_ = false;  // nghttp2 can't go on

@@ -2,8 +2,8 @@
 // that is collected and answered as a whole (HttpExchange).
 //
 // Lifecycle: made by its Http2Session when the request's head is whole; the session holds it until both sides
-// have ended, the peer has reset it or the connection is gone (closed()). Whoever keeps it longer may call it,
-// which then does nothing, and may let it go on any thread. All else belongs to the loop's thread.
+// have ended, the peer has reset it or the connection is gone (closed()). Whoever keeps it longer may call
+// it, which then does nothing, and may let it go on any thread. All else belongs to the loop's thread.
 #pragma once
 
 #include <atomic>
@@ -64,8 +64,8 @@ class Http2Stream final : public Stream, public HttpExchange {
   runtime::EventLoop& loop_;
   std::int32_t id_;
   std::unique_ptr<StreamSession> conversation_;
-  Http2Head head_;      // of a request whose body is still to come
-  ReceiveBuffer body_;  // so far
+  Http2Head head_;              // of a request whose body is still to come
+  ReceiveBuffer body_;          // so far
   std::size_t unconsumed_ = 0;  // of what the conversation was given
   std::size_t held_ = 0;        // consumed, and kept by the conversation all the same
 

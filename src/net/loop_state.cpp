@@ -24,8 +24,7 @@ std::string http_date() {
 
 NetMetrics::NetMetrics(observe::Registry& registry)
     : http_connections(registry.gauge("saccade_connections", "Open connections.", {{"protocol", "http"}})),
-      http2_connections(
-          registry.gauge("saccade_connections", "Open connections.", {{"protocol", "http2"}})),
+      http2_connections(registry.gauge("saccade_connections", "Open connections.", {{"protocol", "http2"}})),
       websocket_connections(
           registry.gauge("saccade_connections", "Open connections.", {{"protocol", "websocket"}})),
       accepted(registry.counter("saccade_connections_accepted_total", "Connections accepted.")),

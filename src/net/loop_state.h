@@ -42,6 +42,9 @@ class LoopState {
   static constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
   std::unique_ptr<char[]> read_buffer;  // kReadBytes and padding
   std::string write_buffer;             // where an answer is put together; empty between uses
+  // Where frames are gathered. Apart from write_buffer: whoever hears meanwhile that its stream has ended may
+  // answer somebody else.
+  std::string frame_buffer;
 
   // Sockets dealt to this loop and not yet ended; counted up by the acceptor, read from any thread.
   std::atomic<std::size_t> open{0};

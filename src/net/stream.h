@@ -39,8 +39,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // Lets the peer send so many bytes more. What on_data() brought counts against the stream's window until it
   // is consumed; the connection's own window is not held back by it.
   virtual void consume(std::size_t bytes) = 0;
-  // How many consumed bytes the session keeps all the same, until it says another number: they count among what
-  // one connection may have us keep. False: that is too much, and nothing was changed.
+  // How many consumed bytes the session keeps all the same, until it says another number: they count among
+  // what one connection may have us keep. False: that is too much, and nothing was changed.
   virtual bool hold(std::size_t bytes) = 0;
 
   virtual runtime::EventLoop& loop() = 0;

@@ -13,8 +13,7 @@ namespace saccade::net {
 namespace {
 
 // ALPN's wire form: each name behind its length. Ours, the preferred first.
-constexpr std::array<unsigned char, 12> kProtocols{2,   'h', '2', 8,   'h', 't',
-                                                   't', 'p', '/', '1', '.', '1'};
+constexpr std::array<unsigned char, 12> kProtocols{2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
 int choose_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* length,
                     const unsigned char* offered, unsigned int offered_length, void* /*none*/) {
@@ -50,19 +49,22 @@ base::Status load_files(SSL_CTX* context, const std::string& certificate, const 
   if (const base::Status found = readable("--tls-key", key); !found) return found;
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
-    return base::invalid_argument("--tls-certificate " + certificate + ": can't be read as a certificate in PEM (" +
-                                  reason() + ")");
+    return base::invalid_argument("--tls-certificate " + certificate +
+                                  ": can't be read as a certificate in PEM (" + reason() + ")");
   }
   ERR_clear_error();
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
     if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH) {
-      return base::invalid_argument("--tls-key " + key + ": is not the key of the certificate in " + certificate);
+      return base::invalid_argument("--tls-key " + key + ": is not the key of the certificate in " +
+                                    certificate);
     }
-    return base::invalid_argument("--tls-key " + key + ": can't be read as a private key in PEM without a passphrase (" +
+    return base::invalid_argument("--tls-key " + key +
+                                  ": can't be read as a private key in PEM without a passphrase (" +
                                   reason() + ")");
   }
   if (SSL_CTX_check_private_key(context) != 1) {
-    return base::invalid_argument("--tls-key " + key + ": is not the key of the certificate in " + certificate);
+    return base::invalid_argument("--tls-key " + key + ": is not the key of the certificate in " +
+                                  certificate);
   }
   return {};
 }
@@ -150,8 +152,8 @@ base::Result<std::unique_ptr<TlsContext>> TlsContext::load(const std::string& ce
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   // Of version 1.2, what RFC 9113 (9.2.2) allows.
   SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                   SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context, 1);

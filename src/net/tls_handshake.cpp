@@ -42,7 +42,8 @@ void TlsHandshake::done() {
 void TlsHandshake::failed() {
   if (!tls_->met_plain_http()) return close();
   tls_.reset();
-  static constexpr std::string_view kBody = R"({"error": "this port speaks HTTPS; use https:// instead of http://"})";
+  static constexpr std::string_view kBody =
+      R"({"error": "this port speaks HTTPS; use https:// instead of http://"})";
   std::string answer = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n";
   answer += "Content-Length: " + std::to_string(kBody.size()) + "\r\n\r\n";
   answer += kBody;

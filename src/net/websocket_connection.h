@@ -17,8 +17,7 @@ namespace saccade::net {
 
 class WebSocketConnection final : public Connection, public WebSocketPeer {
  public:
-  WebSocketConnection(LoopState& state, Wire wire,
-                      std::unique_ptr<WebSocketSession> session);
+  WebSocketConnection(LoopState& state, Wire wire, std::unique_ptr<WebSocketSession> session);
   ~WebSocketConnection() override;
   // `received`: bytes that came behind the handshake.
   void start(std::string_view received);

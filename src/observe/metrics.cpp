@@ -110,8 +110,8 @@ void Registry::counter_from(const std::string& name, const std::string& help, co
   if (!found.read) found.read = std::move(read);
 }
 
-CounterSource Registry::counter_source(const std::string& name, const std::string& help,
-                                       const Labels& labels, std::function<double()> read) {
+CounterSource Registry::counter_source(const std::string& name, const std::string& help, const Labels& labels,
+                                       std::function<double()> read) {
   const std::lock_guard lock(mutex_);
   Member& found = member(name, help, Kind::kCounter, labels);
   const std::uint64_t number = next_source_++;
@@ -122,6 +122,17 @@ CounterSource Registry::counter_source(const std::string& name, const std::strin
     found.counted += source->second();
     found.sources.erase(source);
   });
+}
+
+void Registry::forget(const Labels& labels) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [name, family] : families_) {
+    std::erase_if(family.members, [&](const std::unique_ptr<Member>& member) {
+      return std::ranges::all_of(labels, [&](const auto& label) {
+        return std::ranges::find(member->labels, label) != member->labels.end();
+      });
+    });
+  }
 }
 
 std::string Registry::scrape() const {

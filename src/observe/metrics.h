@@ -4,7 +4,8 @@
 //   Counter& answered = registry.counter("saccade_requests_total", "Requests answered.", {{"model",
 //   "digits"}}); answered.add();
 //
-// Everything here is safe from any thread. References returned by the registry stay valid as long as it does.
+// Everything here is safe from any thread. References returned by the registry stay valid as long as it does,
+// or until they are forgotten.
 // Names follow Prometheus: a unit in base units (`_seconds`, `_bytes`), `_total` on counters.
 #pragma once
 
@@ -122,6 +123,10 @@ class Registry {
   // A counter, or a part of one, whose value is asked for at each scrape. `read` must not use the registry.
   [[nodiscard]] CounterSource counter_source(const std::string& name, const std::string& help,
                                              const Labels& labels, std::function<double()> read);
+
+  // Drops everything whose labels are these or have more: what is spoken of has gone for good. Nobody may
+  // hold a reference to any of it.
+  void forget(const Labels& labels);
 
   // Prometheus' text exposition format 0.0.4, families in the order of their names.
   std::string scrape() const;

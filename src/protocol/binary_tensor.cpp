@@ -103,7 +103,8 @@ base::Result<tensor::Tensor> tensor_of_bytes(std::string_view bytes, std::string
 base::Result<tensor::Tensor> tensor_of_region(const request::RegionSlice& slice, std::string_view name,
                                               DataType type, const tensor::Shape& shape,
                                               const request::SharedRegions& regions) {
-  base::Status ready = type == DataType::kBytes ? base::Status{} : check_size(slice.byte_size, name, type, shape);
+  base::Status ready =
+      type == DataType::kBytes ? base::Status{} : check_size(slice.byte_size, name, type, shape);
   if (ready) ready = ask_for_end(slice, regions);
   if (!ready) return std::unexpected(std::move(ready.error()));
   const auto size = static_cast<std::size_t>(slice.byte_size);

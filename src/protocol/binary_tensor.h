@@ -1,6 +1,6 @@
-// Tensors as raw bytes, as they follow the JSON, stand in raw_input_contents and raw_output_contents, or lie in
-// shared memory: elements row by row, little-endian; BOOL one byte each; BYTES each with its length in front
-// (32 bits).
+// Tensors as raw bytes, as they follow the JSON, stand in raw_input_contents and raw_output_contents, or lie
+// in shared memory: elements row by row, little-endian; BOOL one byte each; BYTES each with its length in
+// front (32 bits).
 #pragma once
 
 #include <string>

@@ -86,7 +86,8 @@ base::Result<tensor::Shape> InferInputs::check(std::size_t input, std::string_vi
   const tensor::Shape shape(dims);
   if (!spec.shape.accepts(shape)) return wrong("");
   if (!shape.elements()) return wrong(", and so many elements are more than any memory holds");
-  if (base::Status batch = check_batch(input, shape); !batch) return std::unexpected(std::move(batch.error()));
+  if (base::Status batch = check_batch(input, shape); !batch)
+    return std::unexpected(std::move(batch.error()));
   return shape;
 }
 
@@ -182,8 +183,11 @@ base::Result<InferRequest> InferInputs::finish(bool all_binary, bool json) {
       request_.outputs[i].binary = all_binary;
     }
   }
+  // The answer names them; clients that count know this order from other servers.
+  std::ranges::sort(request_.outputs, {}, &RequestedOutput::index);
   for (const RequestedOutput& asked : request_.outputs) {
-    if (base::Status usable = check_output(asked, json); !usable) return std::unexpected(std::move(usable.error()));
+    if (base::Status usable = check_output(asked, json); !usable)
+      return std::unexpected(std::move(usable.error()));
   }
   return std::move(request_);
 }

@@ -38,8 +38,8 @@ class InferInputs {
   // What a requested output's parameters ask for. One that is asked for twice comes once, as asked first.
   base::Status add_output(std::string_view name, const TensorParameters& parameters);
 
-  // `all_binary`: how outputs come where none was named. `json`: those that are not binary come as JSON, which
-  // has no form for some types.
+  // `all_binary`: how outputs come where none was named. `json`: those that are not binary come as JSON,
+  // which has no form for some types.
   base::Result<InferRequest> finish(bool all_binary, bool json);
 
  private:

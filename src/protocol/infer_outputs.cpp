@@ -27,12 +27,13 @@ InferOutputs::InferOutputs(const request::InferenceResponse& response,
 base::Status write_region(const InferOutput& output, const request::SharedRegions& regions) {
   request::RegionSlice slice = *output.asked->shared_memory;
   const std::size_t size = raw_size(output.tensor);
-  const auto fail = [&](const std::string& what) {
-    return base::invalid_argument("output \"" + output.spec->name + "\": " + what);
+  const auto fail = [&](base::Code code, const std::string& what) {
+    return base::fail(code, "output \"" + output.spec->name + "\": " + what);
   };
   if (slice.byte_size < size) {
-    return fail("\"shared_memory_byte_size\" is " + std::to_string(slice.byte_size) + ", the output has " +
-                std::to_string(size) + " bytes");
+    return fail(base::Code::kInvalidArgument, "\"shared_memory_byte_size\" is " +
+                                                  std::to_string(slice.byte_size) + ", the output has " +
+                                                  std::to_string(size) + " bytes");
   }
   slice.byte_size = size;
   std::string strings;
@@ -41,7 +42,9 @@ base::Status write_region(const InferOutput& output, const request::SharedRegion
     append_raw(strings, output.tensor);
     bytes = std::as_bytes(std::span(strings));
   }
-  if (base::Status written = regions.write(slice, bytes); !written) return fail(written.error().message);
+  if (const base::Status written = regions.write(slice, bytes); !written) {
+    return fail(written.error().code, written.error().message);
+  }
   return {};
 }
 

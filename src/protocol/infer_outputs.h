@@ -19,7 +19,7 @@ struct InferOutput {
   tensor::TensorView tensor;  // the output itself, or its highest values as BYTES
 };
 
-// In the order asked for. What points into it, the request and the response is valid as long as all three.
+// In the order of `asked`. What points into it, the request and the response is valid as long as all three.
 class InferOutputs {
  public:
   InferOutputs(const request::InferenceResponse& response, const std::vector<RequestedOutput>& asked,

@@ -30,7 +30,7 @@ struct RequestedOutput {
 
 struct InferRequest {
   request::InferenceRequest inference;   // inputs, batch, client_id, priority and queue_timeout are set
-  std::vector<RequestedOutput> outputs;  // in the order asked for; all of the model's where none is named
+  std::vector<RequestedOutput> outputs;  // in the model's order; all of them where none is named
   bool empty_final_response = false;     // gRPC streams: parameter triton_enable_empty_final_response
 };
 

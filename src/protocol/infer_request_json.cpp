@@ -95,7 +95,8 @@ base::Result<std::optional<ParameterValue>> read_parameter(ondemand::value value
   return *number;
 }
 
-base::Result<std::string_view> read_text(ondemand::value value, std::string_view where, std::string_view field) {
+base::Result<std::string_view> read_text(ondemand::value value, std::string_view where,
+                                         std::string_view field) {
   const auto kind = type_of(value);
   if (!kind) return std::unexpected(kind.error());
   if (*kind != json_type::string) return must_be(where, field, "a string");
@@ -231,7 +232,8 @@ base::Result<tensor::Tensor> tensor_of_json(std::string_view data, const request
     ondemand::value value;
     ondemand::parser& parser = own_inner_parser();
     const auto padded = data.size() + simdjson::SIMDJSON_PADDING;
-    if (const auto error = parser.iterate(data.data(), data.size(), padded).get(document)) return not_json(error);
+    if (const auto error = parser.iterate(data.data(), data.size(), padded).get(document))
+      return not_json(error);
     if (const auto error = document.get_value().get(value)) return not_json(error);
     read = read_tensor(value, spec.name, spec.type, elements);
   } else {
@@ -242,7 +244,8 @@ base::Result<tensor::Tensor> tensor_of_json(std::string_view data, const request
   const std::int64_t got = read->shape().elements().value_or(-1);
   if (got != elements) {
     return base::invalid_argument(input_name(spec.name) + ": \"data\" has " + std::to_string(got) +
-                                  " elements, \"shape\" " + shape.text() + " has " + std::to_string(elements));
+                                  " elements, \"shape\" " + shape.text() + " has " +
+                                  std::to_string(elements));
   }
   read->reshape(shape);
   return read;
@@ -268,11 +271,11 @@ class JsonInfer {
     ondemand::value root;
     json_type kind{};
     if (const auto error = document.type().get(kind)) return not_json(error);
-    if (kind != json_type::object) return base::invalid_argument("the body must be a JSON object with \"inputs\"");
+    if (kind != json_type::object)
+      return base::invalid_argument("the body must be a JSON object with \"inputs\"");
     if (const auto error = document.get_value().get(root)) return not_json(error);
-    base::Status read = for_members(root, [this](std::string_view name, ondemand::value value) {
-      return member(name, value);
-    });
+    base::Status read = for_members(
+        root, [this](std::string_view name, ondemand::value value) { return member(name, value); });
     if (!read) return std::unexpected(std::move(read.error()));
     if (!at_end(document)) return base::invalid_argument("there is something behind the JSON object");
     return finish();
@@ -291,7 +294,8 @@ class JsonInfer {
   base::Status id(ondemand::value value) {
     if (base::Status first = once(seen_id_, "", "id"); !first) return first;
     seen_id_ = true;
-    if (const auto null = absent(value); !null || *null) return null ? base::Status{} : std::unexpected(null.error());
+    if (const auto null = absent(value); !null || *null)
+      return null ? base::Status{} : std::unexpected(null.error());
     const auto text = read_text(value, "", "id");
     if (!text) return std::unexpected(text.error());
     client_id_ = *text;
@@ -312,13 +316,15 @@ class JsonInfer {
     seen_parameters_ = true;
     const auto kind = type_of(value);
     if (!kind) return std::unexpected(kind.error());
-    if (const auto null = absent(value); !null || *null) return null ? base::Status{} : std::unexpected(null.error());
+    if (const auto null = absent(value); !null || *null)
+      return null ? base::Status{} : std::unexpected(null.error());
     if (*kind != json_type::object) return must_be("", "parameters", "an object");
     return for_members(value, [this](std::string_view name, ondemand::value item) -> base::Status {
       const auto type = type_of(item);
       if (!type) return std::unexpected(type.error());
       if (*type == json_type::array || *type == json_type::object) {
-        return base::invalid_argument("parameter " + quoted(name) + " must be a string, a number, true or false");
+        return base::invalid_argument("parameter " + quoted(name) +
+                                      " must be a string, a number, true or false");
       }
       auto read = read_parameter(item, *type);
       if (!read) return std::unexpected(std::move(read.error()));
@@ -369,8 +375,7 @@ class JsonInfer {
     if (!place) return std::unexpected(place.error());
     if (!members.datatype) return base::invalid_argument(members.where + ": \"datatype\" is missing");
     if (!members.rank) return base::invalid_argument(members.where + ": \"shape\" is missing");
-    const auto shape =
-        inputs_.check(*place, *members.datatype, std::span(members.dims).first(*members.rank));
+    const auto shape = inputs_.check(*place, *members.datatype, std::span(members.dims).first(*members.rank));
     if (!shape) return std::unexpected(shape.error());
     const auto region = members.parameters.shared_memory(members.where);
     if (!region) return std::unexpected(region.error());
@@ -393,8 +398,8 @@ class JsonInfer {
   base::Result<tensor::Tensor> take_binary(std::uint64_t size, const request::TensorSpec& spec,
                                            const tensor::Shape& shape) {
     if (size > binary_.size()) {
-      return base::invalid_argument(input_name(spec.name) + ": \"binary_data_size\" is " + std::to_string(size) +
-                                    ", but " + std::to_string(binary_.size()) +
+      return base::invalid_argument(input_name(spec.name) + ": \"binary_data_size\" is " +
+                                    std::to_string(size) + ", but " + std::to_string(binary_.size()) +
                                     " bytes are left behind the JSON");
     }
     const auto bytes = binary_.substr(0, static_cast<std::size_t>(size));
@@ -450,8 +455,10 @@ base::Result<tensor::Shape> raw_shape(std::string_view body, const request::Tens
 base::Result<InferRequest> decode_raw_body(std::string_view body, const request::ModelSignature& model,
                                            const request::SharedRegions& regions) {
   if (model.inputs.size() != 1) {
-    return base::invalid_argument("a raw body (Inference-Header-Content-Length: 0) is for models with one input; "
-                                  "model \"" + model.name + "\" has " + std::to_string(model.inputs.size()));
+    return base::invalid_argument(
+        "a raw body (Inference-Header-Content-Length: 0) is for models with one input; "
+        "model \"" +
+        model.name + "\" has " + std::to_string(model.inputs.size()));
   }
   const request::TensorSpec& spec = model.inputs.front();
   InferInputs inputs(model, regions);

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "grpc_service.pb.h"
-
 #include "protocol/binary_tensor.h"
 #include "protocol/infer_inputs.h"
 #include "protocol/infer_request.h"
@@ -48,8 +47,8 @@ base::Status for_parameters(const Parameters& parameters, std::string_view where
   return {};
 }
 
-base::Result<TensorParameters> tensor_parameters(const google::protobuf::Map<std::string, InferParameter>& sent,
-                                                 const std::string& where) {
+base::Result<TensorParameters> tensor_parameters(
+    const google::protobuf::Map<std::string, InferParameter>& sent, const std::string& where) {
   TensorParameters parameters;
   base::Status read = for_parameters(sent, where, [&](std::string_view name, const ParameterValue& value) {
     return parameters.set(where, name, value);
@@ -90,10 +89,10 @@ std::string_view contents_field(DataType type) {
 
 // Elements in all fields together: those in a field that is not the type's are too many.
 std::size_t elements_in(const InferTensorContents& contents) {
-  const auto sizes = {contents.bool_contents_size(), contents.int_contents_size(),
-                      contents.int64_contents_size(), contents.uint_contents_size(),
+  const auto sizes = {contents.bool_contents_size(),   contents.int_contents_size(),
+                      contents.int64_contents_size(),  contents.uint_contents_size(),
                       contents.uint64_contents_size(), contents.fp32_contents_size(),
-                      contents.fp64_contents_size(), contents.bytes_contents_size()};
+                      contents.fp64_contents_size(),   contents.bytes_contents_size()};
   std::size_t all = 0;
   for (const int size : sizes) all += static_cast<std::size_t>(size);
   return all;
@@ -101,7 +100,8 @@ std::size_t elements_in(const InferTensorContents& contents) {
 
 class ContentsReader {
  public:
-  ContentsReader(const InferTensorContents& contents, const request::TensorSpec& spec, const tensor::Shape& shape)
+  ContentsReader(const InferTensorContents& contents, const request::TensorSpec& spec,
+                 const tensor::Shape& shape)
       : contents_(contents), spec_(spec), shape_(shape) {}
 
   base::Result<tensor::Tensor> read() const {
@@ -130,7 +130,8 @@ class ContentsReader {
         return numbers<double>(contents_.fp64_contents());
       case DataType::kBytes: {
         const auto& sent = contents_.bytes_contents();
-        if (base::Status count = check_count(sent.size()); !count) return std::unexpected(std::move(count.error()));
+        if (base::Status count = check_count(sent.size()); !count)
+          return std::unexpected(std::move(count.error()));
         return tensor::Tensor(shape_, std::vector<std::string>(sent.begin(), sent.end()));
       }
       case DataType::kFp16:
@@ -148,18 +149,20 @@ class ContentsReader {
     const std::string field(contents_field(spec_.type));
     const auto count = static_cast<std::size_t>(sent);
     if (count != elements_in(contents_)) {
-      return base::invalid_argument(input_name(spec_.name) + ": \"contents\" of " + type_name() + " go into \"" +
-                                    field + "\" and no other field");
+      return base::invalid_argument(input_name(spec_.name) + ": \"contents\" of " + type_name() +
+                                    " go into \"" + field + "\" and no other field");
     }
     const auto wanted = static_cast<std::size_t>(shape_.elements().value_or(0));
     if (count == wanted) return {};
-    return base::invalid_argument(input_name(spec_.name) + ": \"" + field + "\" has " + std::to_string(count) +
-                                  " elements, \"shape\" " + shape_.text() + " has " + std::to_string(wanted));
+    return base::invalid_argument(input_name(spec_.name) + ": \"" + field + "\" has " +
+                                  std::to_string(count) + " elements, \"shape\" " + shape_.text() + " has " +
+                                  std::to_string(wanted));
   }
 
   template <typename T, typename Sent>
   base::Result<tensor::Tensor> numbers(const google::protobuf::RepeatedField<Sent>& sent) const {
-    if (base::Status count = check_count(sent.size()); !count) return std::unexpected(std::move(count.error()));
+    if (base::Status count = check_count(sent.size()); !count)
+      return std::unexpected(std::move(count.error()));
     tensor::Tensor tensor(spec_.type, shape_);
     auto into = tensor.as<T>().begin();
     for (int i = 0; i < sent.size(); ++i, ++into) {
@@ -195,13 +198,14 @@ class MessageInfer {
     for (int i = 0; read && i < message_.outputs_size(); ++i) {
       const auto& output = message_.outputs(i);
       const auto asked = tensor_parameters(output.parameters(), output_name(output.name()));
-      read = asked ? inputs_.add_output(output.name(), without_binary(*asked)) : std::unexpected(asked.error());
+      read =
+          asked ? inputs_.add_output(output.name(), without_binary(*asked)) : std::unexpected(asked.error());
     }
     if (!read) return std::unexpected(std::move(read.error()));
     if (raw_ < message_.raw_input_contents_size()) {
       return base::invalid_argument("\"raw_input_contents\" has " +
-                                    std::to_string(message_.raw_input_contents_size()) + " entries, the inputs need " +
-                                    std::to_string(raw_));
+                                    std::to_string(message_.raw_input_contents_size()) +
+                                    " entries, the inputs need " + std::to_string(raw_));
     }
     auto request = inputs_.finish(false, false);
     if (!request) return request;
@@ -231,8 +235,9 @@ class MessageInfer {
     if (!region) return std::unexpected(region.error());
     const bool raw = message_.raw_input_contents_size() > 0;
     if (sent.has_contents() && elements_in(sent.contents()) > 0 && (raw || *region)) {
-      return base::invalid_argument(where + ": \"contents\" must be empty where " +
-                                    (raw ? "\"raw_input_contents\" is used" : "\"shared_memory_region\" is given"));
+      return base::invalid_argument(
+          where + ": \"contents\" must be empty where " +
+          (raw ? "\"raw_input_contents\" is used" : "\"shared_memory_region\" is given"));
     }
     if (*region) return inputs_.set_from_region(*place, **region, *shape);
     auto tensor = raw ? take_raw(spec, *shape) : ContentsReader(sent.contents(), spec, *shape).read();
@@ -243,7 +248,8 @@ class MessageInfer {
 
   base::Result<tensor::Tensor> take_raw(const request::TensorSpec& spec, const tensor::Shape& shape) {
     if (raw_ == message_.raw_input_contents_size()) {
-      return base::invalid_argument(input_name(spec.name) + " has no entry in \"raw_input_contents\", which has " +
+      return base::invalid_argument(input_name(spec.name) +
+                                    " has no entry in \"raw_input_contents\", which has " +
                                     std::to_string(raw_));
     }
     return tensor_of_bytes(message_.raw_input_contents(raw_++), spec.name, spec.type, shape);

@@ -79,10 +79,12 @@ base::Result<EncodedInfer> encode_infer_json(const request::InferenceResponse& r
   }
   out += "]}";
   if (!binary) return encoded;
-  encoded.json_bytes = out.size();
+  const std::size_t json_bytes = out.size();
   for (const InferOutput& output : outputs.all()) {
     if (output.asked->binary) append_raw(out, output.tensor);
   }
+  // Empty tensors alone: nothing follows, and the answer is JSON as a whole.
+  if (out.size() > json_bytes) encoded.json_bytes = json_bytes;
   return encoded;
 }
 

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "grpc_service.pb.h"
-
 #include "protocol/binary_tensor.h"
 #include "protocol/infer_outputs.h"
 #include "protocol/infer_response.h"

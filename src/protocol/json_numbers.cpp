@@ -228,6 +228,7 @@ template <typename Kind>
 class Reader {
  public:
   using Element = typename Kind::Element;
+  static constexpr bool kHasShort = requires(const char* p, Element e) { Kind::read_short(p, e); };
 
   Reader(std::string_view text, std::string_view name, DataType type, std::size_t expected)
       : type_(type),
@@ -266,7 +267,7 @@ class Reader {
       ++at_;
       return nesting_.end_list(depth, 0);
     }
-    if constexpr (requires(const char* p, Element e) { Kind::read_short(p, e); }) {
+    if constexpr (kHasShort) {
       if (nesting_.holds_values(depth)) count = short_values();
     }
     for (;;) {
@@ -278,6 +279,12 @@ class Reader {
         ++at_;
         if (next == ']') return nesting_.end_list(depth, count);
         skip_blanks();
+        if constexpr (kHasShort) {
+          // Its first item has told that this is a list of values.
+          const std::int64_t more = count == 1 && nesting_.holds_values(depth) ? short_values() : 0;
+          count += more;
+          if (more > 0) continue;
+        }
       }
       nesting_.item(depth, count);
       // Where all items are known to be values, a list among them is caught as "not a number".

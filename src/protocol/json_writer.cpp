@@ -30,7 +30,10 @@ void append_real(std::string& out, T number) {
 template <typename T>
 void append_any_real(std::string& out, T number) {
   if (std::isfinite(number)) {
+    const std::size_t start = out.size();
     append_chars(out, number);
+    // "1.0": in languages that tell whole numbers from others a float stays one.
+    if (number == std::trunc(number) && out.find_first_of(".e", start) == std::string::npos) out += ".0";
   } else {
     out += std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
   }

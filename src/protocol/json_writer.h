@@ -19,12 +19,12 @@ void append_number(std::string& out, float number);
 void append_number(std::string& out, double number);
 // Nested arrays in the tensor's shape; a bare value for rank 0.
 void append_tensor(std::string& out, const tensor::TensorView& tensor);
-// One array of all elements, row by row. NaN, Infinity and -Infinity stand as these words, as Python and
-// Triton write them: JSON has none for them.
+// One array of all elements, row by row. Floats always have a point or an exponent ("1.0"); NaN, Infinity and
+// -Infinity stand as these words, as Python and Triton write them: JSON has none for them.
 void append_flat(std::string& out, const tensor::TensorView& tensor);
 // Element `index` of a tensor, counted through.
 void append_element(std::string& out, const tensor::TensorView& tensor, std::size_t index);
-// The same, with the words of append_flat().
+// The same, with floats as in append_flat().
 void append_any_element(std::string& out, const tensor::TensorView& tensor, std::size_t index);
 
 }  // namespace saccade::protocol

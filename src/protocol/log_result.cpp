@@ -61,6 +61,8 @@ void append_log_result(std::string& out, const request::InferenceResponse& respo
 }
 
 std::string log_input(std::string_view json) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (json.starts_with(kByteOrderMark)) json.remove_prefix(kByteOrderMark.size());
   std::string out;
   out.reserve(json.size());
   bool quoted = false;

@@ -34,7 +34,7 @@ ondemand::json_type kind_of(ondemand::value& value) {
 
 std::size_t size_of(const tensor::Tensor& tensor) {
   std::size_t bytes = tensor.byte_size();
-  for (const std::string& text : tensor.strings()) bytes += text.size() + sizeof text;
+  for (const std::string& text : tensor.strings()) bytes += text.size() + sizeof(std::string);
   return bytes;
 }
 
@@ -230,8 +230,9 @@ class Decoder {
       return base::invalid_argument("\"context\" is too large for so many examples");
     }
     for (std::size_t input = 0; input < context_.size(); ++input) {
-      if (!context_[input]) continue;
-      if (base::Status status = columns.add(input, copy(*context_[input])); !status) return status;
+      const std::optional<tensor::Tensor>& shared = context_[input];
+      if (!shared) continue;
+      if (base::Status status = columns.add(input, copy(*shared)); !status) return status;
     }
     return columns.end_item();
   }
@@ -275,6 +276,9 @@ class Decoder {
     seen_.resize(model_.inputs.size());
     if (seen_[input]) return wrong_twice(input);
     seen_[input] = true;
+    if (model_.batches() && tensor.shape().rank() > 0 && tensor.shape()[0] == 0) {
+      return base::invalid_argument("input \"" + spec.name + "\": the batch is empty");
+    }
     const std::optional<tensor::Shape> shape = shape_for(tensor.shape(), spec.shape);
     if (!shape) {
       const tensor::Shape item = model_.batches() ? spec.shape.without_first() : spec.shape;
@@ -285,7 +289,6 @@ class Decoder {
     }
     if (model_.batches()) {
       const std::int64_t items = (*shape)[0];
-      if (items == 0) return base::invalid_argument("input \"" + spec.name + "\": the batch is empty");
       if (items > model_.max_batch_size) {
         return base::invalid_argument("input \"" + spec.name + "\": a batch of " + std::to_string(items) +
                                       " is more than the model's max_batch_size of " +

@@ -79,8 +79,9 @@ void BatchQueue::expire(Level& level, std::deque<Job>& jobs, base::TimePoint now
   for (Job& job : jobs) {
     if (job.request.deadline <= now) {
       forget(job);
-      dropped.push_back({std::move(job), {base::Code::kDeadlineExceeded,
-                                          "the request's deadline passed before the model could run it"}});
+      dropped.push_back(
+          {std::move(job),
+           {base::Code::kDeadlineExceeded, "the request's deadline passed before the model could run it"}});
       continue;
     }
     if (job.expires <= now) {

@@ -1,5 +1,6 @@
-// The requests that wait for one place to run: by priority level, and in each the oldest first. Behind them in
-// each level those that have waited too long, where the level's policy lets them wait on. Not synchronised.
+// The requests that wait for one place to run: by priority level, and in each the oldest first. Behind them
+// in each level those that have waited too long, where the level's policy lets them wait on. Not
+// synchronised.
 #pragma once
 
 #include <deque>

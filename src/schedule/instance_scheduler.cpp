@@ -1,8 +1,8 @@
 // The scheduler for models longer than a hop between threads: one queue, and one thread for each instance of
 // the model. Answers go back to each job's loop, all of a batch that belong to one loop in one hop.
 //
-// A timekeeper's thread answers requests that have waited too long while all instances are busy. It starts with
-// the first request that can expire.
+// A timekeeper's thread answers requests that have waited too long while all instances are busy. It starts
+// with the first request that can expire.
 #include <algorithm>
 #include <condition_variable>
 #include <map>

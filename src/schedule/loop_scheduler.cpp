@@ -1,8 +1,8 @@
 // The scheduler for models shorter than a hop between threads: each event loop runs what it decoded itself.
 //
 // The batch forms without a wait: the first request of a turn posts a flush, which runs behind all handlers
-// that are ready, and each of those may add a request. Every lane belongs to its loop's thread. A posted flush
-// shares the ownership of its lane, so that what waits when the scheduler ends is run nevertheless.
+// that are ready, and each of those may add a request. Every lane belongs to its loop's thread. A posted
+// flush shares the ownership of its lane, so that what waits when the scheduler ends is run nevertheless.
 #include <memory>
 #include <vector>
 
@@ -15,7 +15,8 @@ namespace saccade::schedule {
 namespace {
 
 struct Lane {
-  Lane(std::unique_ptr<engine::Session> session, const BatchPolicy& batch_policy, MetricsPointer model_metrics)
+  Lane(std::unique_ptr<engine::Session> session, const BatchPolicy& batch_policy,
+       MetricsPointer model_metrics)
       : metrics(std::move(model_metrics)),
         policy(batch_policy),
         queue(policy),
@@ -65,8 +66,7 @@ class LoopScheduler final : public Scheduler {
   LoopScheduler(std::vector<std::unique_ptr<engine::Session>> sessions, const BatchPolicy& policy,
                 const MetricsPointer& metrics, const std::shared_ptr<runtime::Disposal>& disposal) {
     for (auto& session : sessions) {
-      lanes_.push_back(
-          runtime::share(std::make_unique<Lane>(std::move(session), policy, metrics), disposal));
+      lanes_.push_back(runtime::share(std::make_unique<Lane>(std::move(session), policy, metrics), disposal));
     }
   }
 

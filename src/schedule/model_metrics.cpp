@@ -49,8 +49,8 @@ ModelMetrics::ModelMetrics(observe::Registry& registry, const observe::Labels& l
 void ModelMetrics::add_triton_metrics(observe::Registry& registry, const observe::Labels& labels) {
   using Read = double (*)(const request::ModelStatistics&);
   const auto add = [&](const char* name, const char* help, Read read) {
-    sources_.push_back(registry.counter_source(
-        name, help, labels, [this, read] { return read(statistics.totals()); }));
+    sources_.push_back(
+        registry.counter_source(name, help, labels, [this, read] { return read(statistics.totals()); }));
   };
   const auto add_failures = [&](const char* reason, std::initializer_list<const observe::Counter*> counters) {
     observe::Labels with_reason = labels;
@@ -93,8 +93,8 @@ void ModelMetrics::add_triton_metrics(observe::Registry& registry, const observe
   add("nv_cache_num_misses_per_model", "Requests that a response cache could not answer; there is none yet.",
       [](const auto&) { return 0.0; });
   registry.gauge_from("nv_inference_pending_request_count",
-                      "Inference requests that wait for the model or are in it, as Triton counts them.", labels,
-                      [&gauge = pending] { return static_cast<double>(gauge.value()); });
+                      "Inference requests that wait for the model or are in it, as Triton counts them.",
+                      labels, [&gauge = pending] { return static_cast<double>(gauge.value()); });
 }
 
 }  // namespace saccade::schedule

@@ -1,7 +1,7 @@
 // What is counted of one model version. Safe from any thread.
 //
-// The counters belong to the registry and go on counting when the version is loaded anew; the statistics begin
-// at zero with each loaded copy. Triton's own metrics (nv_…) are read from both.
+// The counters belong to the registry and go on counting when the version is loaded anew; the statistics
+// begin at zero with each loaded copy. Triton's own metrics (nv_…) are read from both.
 #pragma once
 
 #include <string>

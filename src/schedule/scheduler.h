@@ -5,10 +5,10 @@
 // (instance_scheduler.cpp). In both, whatever has arrived when an instance becomes free is the next batch.
 //
 // Promises, of both: every job is answered exactly once, on the loop that submitted it, also where the
-// scheduler ends before that; a run never carries more than max_batch_size items; a partial batch waits at most
-// max_queue_delay, and not at all where that is 0; a member that the model refuses fails alone; a job whose
-// caller has gone is answered kCancelled without a run, one that has waited too long kUnavailable, one whose
-// deadline has passed kDeadlineExceeded.
+// scheduler ends before that; a run never carries more than max_batch_size items; a partial batch waits at
+// most max_queue_delay, and not at all where that is 0; a member that the model refuses fails alone; a job
+// whose caller has gone is answered kCancelled without a run, one that has waited too long kUnavailable, one
+// whose deadline has passed kDeadlineExceeded.
 #pragma once
 
 #include <memory>

@@ -1,7 +1,8 @@
 // What one loaded copy of a model version has done since it was loaded: what the protocol's statistics say.
 //
-// Where requests run it costs a few plain additions: each runner has a sheet that it alone writes, and whoever
-// asks adds the sheets up. A reader may see a request counted whose parts are not, never a torn number.
+// Where requests run it costs a few plain additions: each runner has a sheet that it alone writes, and
+// whoever asks adds the sheets up. A reader may see a request counted whose parts are not, never a torn
+// number.
 #pragma once
 
 #include <array>

@@ -20,10 +20,8 @@ struct Waiting {
 void finish(Waiting waiting, const base::Result<request::InferenceResponse>& response) {
   Reply& reply = *waiting.reply;
   if (!response) return reply.fail(response.error());
-  const Answered answered{.response = *response,
-                          .model = *waiting.model,
-                          .id = waiting.id,
-                          .unix_micros = base::unix_micros()};
+  const Answered answered{
+      .response = *response, .model = *waiting.model, .id = waiting.id, .unix_micros = base::unix_micros()};
   if (base::Status encoded = reply.encode(answered); !encoded) return reply.fail(std::move(encoded.error()));
   if (!waiting.service.logs()) return reply.send();
 

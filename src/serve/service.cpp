@@ -28,7 +28,11 @@ record::Wait wait_of(LogMode mode) {
 
 Service::Service(observe::Registry& registry, std::unique_ptr<record::PredictionLog> log, LogMode log_mode,
                  bool log_inputs)
-    : registry_(registry), tracer_(registry), log_(std::move(log)), log_mode_(log_mode), log_inputs_(log_inputs) {}
+    : registry_(registry),
+      tracer_(registry),
+      log_(std::move(log)),
+      log_mode_(log_mode),
+      log_inputs_(log_inputs) {}
 
 Service::~Service() = default;
 
@@ -114,12 +118,20 @@ std::vector<model::IndexEntry> Service::repository_index(bool ready_only) const 
   return entries;
 }
 
+void Service::fresh_index(bool ready_only, runtime::EventLoop& loop, Indexed indexed) {
+  workers_->post([this, ready_only, &loop, indexed = std::move(indexed)]() mutable {
+    if (repository_ != nullptr && !ready_only) repository_->refresh();
+    loop.post([indexed = std::move(indexed), entries = repository_index(ready_only)]() mutable {
+      indexed(std::move(entries));
+    });
+  });
+}
+
 // Brings an answer from whichever thread it comes to the caller's loop.
 Service::Changed Service::on_loop(runtime::EventLoop& loop, Changed changed) {
   return [&loop, changed = std::move(changed)](base::Status status) mutable {
-    loop.post([changed = std::move(changed), status = std::move(status)]() mutable {
-      changed(std::move(status));
-    });
+    loop.post(
+        [changed = std::move(changed), status = std::move(status)]() mutable { changed(std::move(status)); });
   };
 }
 
@@ -130,8 +142,7 @@ void Service::load_model(std::string name, model::LoadOverride override, runtime
 }
 
 // No model here depends on another, so there are no dependents to unload with it.
-void Service::unload_model(std::string name, bool /*dependents*/, runtime::EventLoop& loop,
-                           Changed changed) {
+void Service::unload_model(std::string name, bool /*dependents*/, runtime::EventLoop& loop, Changed changed) {
   if (repository_ == nullptr) return on_loop(loop, std::move(changed))(no_repository());
   repository_->unload(std::move(name), on_loop(loop, std::move(changed)));
 }

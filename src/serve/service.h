@@ -48,8 +48,8 @@ class Service {
   model::Catalog& catalog() { return catalog_; }
   observe::Registry& registry() { return registry_; }
 
-  // Whether new requests are welcome. Loading: not yet; draining: no more. With strict readiness also not while
-  // a model of the start is missing.
+  // Whether new requests are welcome. Loading: not yet; draining: no more. With strict readiness also not
+  // while a model of the start is missing.
   void set_ready(bool ready) { ready_.store(ready); }
   bool ready() const;
 
@@ -75,8 +75,11 @@ class Service {
   void set_repository(std::unique_ptr<model::LiveRepository> repository, bool strict_readiness);
   model::LiveRepository* repository() { return repository_.get(); }
 
-  // The model repository. Both report exactly once, on `loop`, when it is done or why it can't be.
+  // The model repository. What takes a loop reports exactly once, on it, when it is done or why it can't be.
   std::vector<model::IndexEntry> repository_index(bool ready_only) const;
+  // The same after a look at what is there by now, where models come only as requests ask.
+  using Indexed = std::move_only_function<void(std::vector<model::IndexEntry>)>;
+  void fresh_index(bool ready_only, runtime::EventLoop& loop, Indexed indexed);
   using Changed = std::move_only_function<void(base::Status)>;
   void load_model(std::string name, model::LoadOverride override, runtime::EventLoop& loop, Changed changed);
   void unload_model(std::string name, bool dependents, runtime::EventLoop& loop, Changed changed);
@@ -109,7 +112,7 @@ class Service {
   std::unique_ptr<model::LiveRepository> repository_;
   bool strict_readiness_ = true;
   std::unique_ptr<runtime::WorkerPool> workers_ =
-      std::make_unique<runtime::WorkerPool>(1);  // for the log's reads
+      std::make_unique<runtime::WorkerPool>(1);  // for reads: the log's, the repository's
 };
 
 }  // namespace saccade::serve

@@ -89,7 +89,8 @@ def go():
     places = ",".join(f"M{proto}.proto=saccade/client/{package}" for proto, package in packages.items())
     run("protoc", f"-I{PROTOS}", f"--plugin={tools}/protoc-gen-go", f"--plugin={tools}/protoc-gen-go-grpc",
         f"--go_out={source}", f"--go_opt=module=saccade/client,{places}",
-        f"--go-grpc_out={source}", f"--go-grpc_opt=module=saccade/client,{places}", *(f"{proto}.proto" for proto in packages))
+        f"--go-grpc_out={source}", f"--go-grpc_opt=module=saccade/client,{places}",
+        *(f"{proto}.proto" for proto in packages))
     run(command, "build", "-o", place / "client", ".", folder=source, GOFLAGS="-mod=readonly -buildvcs=false")
     return [place / "client"]
 
@@ -102,7 +103,8 @@ def grpcurl():
 def java():
     need("clients-java", "java", "javac", "mvn")
     place = folder("java")
-    run("mvn", "-q", "-B", "-f", HERE / "java/pom.xml", f"-Dclient.build={place}", f"-Dclient.protos={PROTOS}", "package")
+    run("mvn", "-q", "-B", "-f", HERE / "java/pom.xml", f"-Dclient.build={place}", f"-Dclient.protos={PROTOS}",
+        "package")
     return ["java", "-cp", f"{place}/jars/*:{place}/classes", "saccade.Client"]
 
 

@@ -15,14 +15,14 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 from server import Server  # noqa: E402
 
 CLIENT_SECONDS = 300
-# gRPC and HTTP share one port, which is a free one.
-FLAGS = ["--grpc-port", "0", "--log", "none"]
+FLAGS = ["--log", "none"]
 
 
 def lines_of(command, server):
     """The client's lines, as (passed, name, why)."""
-    arguments = [*map(str, command), f"localhost:{server.port}", str(HERE / "cases.json"), str(server.process.pid)]
-    with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+    arguments = [*map(str, command), f"localhost:{server.grpc_port}", str(HERE / "cases.json"), str(server.process.pid)]
+    with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as client:
         try:
             out, err = client.communicate(timeout=CLIENT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -64,21 +64,27 @@ def run_tool(tool, repository, folder):
         server.stop()
 
 
+def mark_of(why):
+    return "" if why is None else "FAIL" if why else "pass"
+
+
 def table(results, columns):
     names = list(dict.fromkeys(name for rows in results.values() for name in rows))
     width = max(map(len, names))
     yield " " * width + "".join(f"  {column:>7}" for column in columns)
     for name in names:
-        marks = ("" if name not in results[column] else "FAIL" if results[column][name] else "pass" for column in columns)
+        marks = (mark_of(results[column].get(name)) for column in columns)
         yield f"{name:<{width}}" + "".join(f"  {mark:>7}" for mark in marks)
 
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    wanted = sys.argv[1:] or [*build_clients.LANGUAGES, *tools.TOOLS]
-    unknown = [name for name in wanted if name not in {**build_clients.LANGUAGES, **tools.TOOLS}]
+    wanted = sys.argv[1:]
+    known = [*build_clients.LANGUAGES, *tools.TOOLS]
+    unknown = [name for name in wanted if name not in known]
     if unknown:
-        sys.exit(f"clients: unknown {', '.join(unknown)}; there are {', '.join([*build_clients.LANGUAGES, *tools.TOOLS])}")
+        sys.exit(f"clients: unknown {', '.join(unknown)}; there are {', '.join(known)}")
+    wanted = wanted or known
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         repository = pathlib.Path(folder) / "repository"

@@ -1,4 +1,4 @@
-"""Two programs that people try a server with: grpcurl, which knows a service by reflection alone, and curl over HTTP/2."""
+"""What people try a server with: grpcurl, which knows a service by reflection alone, and curl over HTTP/2."""
 
 import json
 import subprocess
@@ -25,19 +25,21 @@ def grpcurl(address):
         return said(program, "-plaintext", "-max-time", "30", *words)
 
     yield "grpcurl: list", ask(address, "list"), [SERVICE, "grpc.health.v1.Health"]
-    yield "grpcurl: list the methods", ask(address, "list", SERVICE), [f"{SERVICE}.ModelInfer", f"{SERVICE}.ModelStreamInfer"]
+    yield ("grpcurl: list the methods", ask(address, "list", SERVICE),
+           [f"{SERVICE}.ModelInfer", f"{SERVICE}.ModelStreamInfer"])
     yield "grpcurl: describe a message", ask(address, "describe", "inference.ModelInferRequest"), ["raw_input_contents"]
     yield "grpcurl: call", ask("-d", json.dumps(ADD), address, f"{SERVICE}/ModelInfer"), [SUM]
-    yield ("grpcurl: an error", ask("-d", '{"name": "nobody"}', address, f"{SERVICE}/ModelMetadata"), ["NotFound", "nobody"])
+    yield ("grpcurl: an error", ask("-d", '{"name": "nobody"}', address, f"{SERVICE}/ModelMetadata"),
+           ["NotFound", "nobody"])
 
 
 def curl(address):
     def ask(*words):
-        return said("curl", "-sS", "--max-time", "30", "--http2-prior-knowledge", "-w", " HTTP/%{http_version} %{http_code}", *words)
+        return said("curl", "-sS", "--max-time", "30", "--http2-prior-knowledge",
+                    "-w", " HTTP/%{http_version} %{http_code}", *words)
 
-    body = {"inputs": [{**each, "contents": None, "data": each["contents"]["int_contents"]} for each in ADD["inputs"]]}
-    for each in body["inputs"]:
-        del each["contents"]
+    body = {"inputs": [{"name": each["name"], "datatype": each["datatype"], "shape": each["shape"],
+                        "data": each["contents"]["int_contents"]} for each in ADD["inputs"]]}
     yield "curl over HTTP/2: ready", ask(f"http://{address}/v2/health/ready"), ["HTTP/2 200"]
     yield ("curl over HTTP/2: infer", ask(f"http://{address}/v2/models/add/infer", "-d", json.dumps(body)),
            ["HTTP/2 200", "[11,22,33,44]"])

@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.request
 
+import grpc
 import pytest
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -117,8 +118,10 @@ def test_every_flag_named_anywhere_exists():
 
 def test_metrics(server):
     ask(server, "/predict/sentiment?wait_for_log=true", {"text": "A fine film."})
+    with grpc.insecure_channel(f"localhost:{server}") as channel:
+        channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
     exposed = dict(re.findall(r"^# TYPE (\S+) (\S+)$", ask(server, "/metrics"), re.M))
-    documented = dict(re.findall(r"^\| `((?:http|saccade)_\w+)` \| (\w+) \|", read("docs/metrics.md"), re.M))
+    documented = dict(re.findall(r"^\| `((?:http|saccade|grpc|nv)_\w+)` \| (\w+) \|", read("docs/metrics.md"), re.M))
     assert documented == exposed
 
 
@@ -143,6 +146,9 @@ def test_routes(server):
     row = re.compile(r"^\| `(GET|POST|PUT|DELETE|PATCH)` \| `(/\S*)` \|", re.M)
     documented = set(row.findall(read("docs/http-api.md"))) | set(row.findall(read("docs/websocket-api.md")))
     assert documented == listed
+    paths = json.loads(ask(server, "/openapi.json"))["paths"]
+    described = {(method.upper(), path) for path, item in paths.items() for method in item}
+    assert listed <= described
 
 
 # ---- links

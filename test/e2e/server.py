@@ -42,8 +42,9 @@ class Server:
     def __init__(self, folder, *models, flags=(), environment=None, limits=None):
         self.folder = pathlib.Path(folder)
         self.log_file = self.folder / "predictions.db"
-        arguments = [str(BINARY), "serve", *map(str, models or [REPOSITORY]), "--port", "0",
-                     "--grpc-port", "0", *map(str, flags)]
+        if "--grpc-port" not in flags:
+            flags = ["--grpc-port", 0, *flags]  # any port speaks all protocols
+        arguments = [str(BINARY), "serve", *map(str, models or [REPOSITORY]), "--port", "0", *map(str, flags)]
         self._out, self._err = self.folder / "stdout", self.folder / "stderr"
         with open(self._out, "wb") as out, open(self._err, "wb") as err:
             self.process = subprocess.Popen(
@@ -54,8 +55,9 @@ class Server:
         except BaseException:
             self.kill()
             raise
-        self.url = f"http://localhost:{self.port}"
-        self.websocket_url = f"ws://localhost:{self.port}"
+        tls = "s" if "--tls-key" in flags else ""
+        self.url = f"http{tls}://localhost:{self.port}"
+        self.websocket_url = f"ws{tls}://localhost:{self.port}"
 
     def _greeting(self):
         code = self.process.poll()

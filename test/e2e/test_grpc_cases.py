@@ -34,7 +34,7 @@ def repository(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def started(repository, tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("server"), repository, flags=["--grpc-port", "0", "--log", "none"])
+    server = Server(tmp_path_factory.mktemp("server"), repository, flags=["--log", "none"])
     yield server
     server.stop()
 
@@ -42,18 +42,18 @@ def started(repository, tmp_path_factory):
 @pytest.fixture(scope="module")
 def api(started):
     """One channel for all cases that do not ask for their own: each must leave it as it was."""
-    api = cases.Api(f"localhost:{started.port}")
+    api = cases.Api(f"localhost:{started.grpc_port}")
     yield api
     api.close()
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["do"] != "drain"], ids=lambda case: case["name"])
 def test_case(api, started, case):
-    cases.run_case(api, f"localhost:{started.port}", case)
+    cases.run_case(api, f"localhost:{started.grpc_port}", case)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["do"] == "drain"], ids=lambda case: case["name"])
 def test_drain(start_server, repository, case):
-    server = start_server(repository, flags=["--grpc-port", "0", "--log", "none"])
-    cases.run_case(None, f"localhost:{server.port}", case, server.process.pid)
+    server = start_server(repository, flags=["--log", "none"])
+    cases.run_case(None, f"localhost:{server.grpc_port}", case, server.process.pid)
     assert server.wait() == 0

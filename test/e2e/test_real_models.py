@@ -8,7 +8,7 @@ import pytest
 import tritonclient.grpc
 import tritonclient.http
 
-from server import PROJECT
+from server import PROJECT, REPOSITORY, Server
 
 FOLDER = PROJECT / ".deps/models"
 TYPES = {"float32": "FP32", "int32": "INT32", "int64": "INT64", "object": "BYTES"}
@@ -20,7 +20,7 @@ def numbers(*shape, seed=1):
 
 # What each model is asked: sizes as its own users send them, one item and several.
 REQUESTS = {
-    "digits": [{"image": numbers(1, 1, 28, 28)}, {"image": numbers(5, 1, 28, 28)}],
+    "digits": [{"image": numbers(1, 28, 28)}, {"image": numbers(5, 28, 28)}],
     "sentiment": [{"text": numpy.array([["What a wonderful film."]], dtype=object)},
                   {"text": numpy.array([["Dull."], ["Good, and then bad."], [""]], dtype=object)}],
     "magika": [{"bytes": numpy.full((1, 2048), 65, dtype=numpy.int32)},
@@ -33,7 +33,7 @@ REQUESTS = {
                     "sr": numpy.array(16000, numpy.int64)},
                    {"input": numbers(3, 512), "state": numbers(2, 3, 128), "sr": numpy.array(16000, numpy.int64)}],
 }
-EXAMPLES = {name: PROJECT / f"examples/repository/{name}/1/model.onnx" for name in ("digits", "sentiment")}
+EXAMPLES = {name: REPOSITORY / name / "1/model.onnx" for name in ("digits", "sentiment")}
 CASES = [pytest.param(model, inputs, id=f"{model}-{number}")
          for model, requests in REQUESTS.items() for number, inputs in enumerate(requests)]
 
@@ -46,8 +46,8 @@ def files():
 
 @pytest.fixture(scope="module")
 def served(files, tmp_path_factory):
-    from server import Server
-    server = Server(tmp_path_factory.mktemp("real"), *(f"{name}={file}" for name, file in files.items()))
+    server = Server(tmp_path_factory.mktemp("real"), REPOSITORY,
+                    *(f"{name}={file}" for name, file in files.items() if name not in EXAMPLES))
     yield server
     server.stop()
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/utf8.h"
 #include "model/config.h"
 #include "model/labels.h"
 #include "model/names.h"
@@ -55,7 +56,7 @@ void check_config(const model::ModelConfig& config) {
 }
 
 void check_said(std::string_view message) {
-  require(!message.empty() && model::is_utf8(message) && message.find('\n') == std::string_view::npos);
+  require(!message.empty() && base::is_utf8(message) && message.find('\n') == std::string_view::npos);
 }
 
 }  // namespace

@@ -2,49 +2,20 @@
 // a message, or inputs that keep their promises. What is taken must be JSON to another parser too.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <boost/json.hpp>
 
+#include "made_models.h"
 #include "protocol/predict_request.h"
 
 namespace {
 
 using namespace saccade;
 using tensor::DataType;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-request::ModelSignature model_of(std::vector<request::TensorSpec> inputs, std::int64_t max_batch_size) {
-  request::ModelSignature model;
-  model.name = "m";
-  model.version = "1";
-  model.inputs = std::move(inputs);
-  model.max_batch_size = max_batch_size;
-  return model;
-}
-
-const std::vector<request::ModelSignature>& models() {
-  static const std::vector<request::ModelSignature> all = [] {
-    std::vector<request::ModelSignature> made;
-    made.push_back(model_of({{"x", DataType::kFp32, {-1, 2, 3}, {}}}, 4));
-    made.push_back(model_of({{"x", DataType::kBytes, {-1, 1}, {}}}, 4));
-    made.push_back(model_of({{"a", DataType::kInt64, {-1, 2}, {}}, {"b", DataType::kBool, {-1}, {}}}, 4));
-    made.push_back(model_of({{"x", DataType::kFp64, {-1, 1, -1}, {}}}, 0));
-    for (int type = 0; type <= static_cast<int>(DataType::kBytes); ++type) {
-      made.push_back(model_of({{"x", static_cast<DataType>(type), {-1}, {}}}, 0));
-    }
-    return made;
-  }();
-  return all;
-}
 
 void check(const protocol::PredictRequest& request, const request::ModelSignature& model) {
   require(request.inputs.size() == model.inputs.size());
@@ -76,7 +47,7 @@ bool is_json(std::string_view text) {
 // NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1) return 0;
-  const request::ModelSignature& model = models()[data[0] % models().size()];
+  const request::ModelSignature& model = made_models()[data[0] % made_models().size()];
   --size;
   const auto buffer = std::make_unique<char[]>(size + 64);
   std::memcpy(buffer.get(), data + 1, size);

@@ -3,7 +3,6 @@
 // JSON to another parser too.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include <boost/json.hpp>
 
+#include "made_models.h"
 #include "protocol/v1_request.h"
 #include "protocol/v1_response.h"
 
@@ -20,30 +20,14 @@ namespace {
 using namespace saccade;
 using tensor::DataType;
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-request::ModelSignature model_of(std::vector<request::TensorSpec> inputs, std::int64_t max_batch_size) {
-  request::ModelSignature model;
-  model.name = "m";
-  model.version = "1";
-  model.inputs = std::move(inputs);
-  model.outputs = model.inputs;
-  model.max_batch_size = max_batch_size;
-  return model;
-}
-
+// The common ones, and some whose names and types mean something to this protocol.
 const std::vector<request::ModelSignature>& models() {
   static const std::vector<request::ModelSignature> all = [] {
-    std::vector<request::ModelSignature> made;
-    made.push_back(model_of({{"x", DataType::kFp32, {-1, 2, 3}, {}}}, 4));
-    made.push_back(model_of({{"x", DataType::kBytes, {-1, 1}, {}}}, 4));
-    made.push_back(model_of({{"a", DataType::kInt64, {-1, 2}, {}}, {"b", DataType::kBool, {-1}, {}}}, 4));
-    made.push_back(model_of({{"x", DataType::kFp64, {-1, 1, -1}, {}}}, 0));
-    made.push_back(
-        model_of({{"a", DataType::kBytes, {-1, -1}, {}}, {"b_bytes", DataType::kBytes, {-1, -1}, {}}}, 0));
-    made.push_back(model_of({{"b64", DataType::kBytes, {-1}, {}}}, 2));
+    std::vector<request::ModelSignature> made(made_models().begin(), made_models().begin() + 4);
+    made.push_back(protocol::model_of(
+        {{"a", DataType::kBytes, {-1, -1}, {}}, {"b_bytes", DataType::kBytes, {-1, -1}, {}}}, 0));
+    made.push_back(protocol::model_of({{"b64", DataType::kBytes, {-1}, {}}}, 2));
+    for (request::ModelSignature& model : made) model.outputs = model.inputs;
     return made;
   }();
   return all;

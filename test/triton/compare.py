@@ -3,8 +3,8 @@
     differences(case, ours)     a list of texts, empty where the two agree
 
 They agree where a client would see no difference: the status (4xx is 4xx, the gRPC code is equal), the form of errors,
-the members and types of JSON, and all values but those that depend on the moment or on what runs the model. Texts of
-errors are free: they are for people.
+the members and types of JSON (`1` and `1.0` differ, some clients tell them apart), and all values but those that
+depend on the moment or on what runs the model. Texts of errors are free: they are for people.
 """
 
 import base64
@@ -12,6 +12,9 @@ import json
 import math
 import re
 import struct
+
+from google.protobuf import json_format, message_factory
+from tritonclient.grpc import service_pb2
 
 from cases import FORMATS
 
@@ -25,7 +28,10 @@ def differences(case, ours):
     theirs, how = case["triton"], case.get("compare", "values")
     if "no_answer" in theirs or "no_answer" in ours:
         return [f"answer: {brief(theirs)}, ours {brief(ours)}"]
-    found = grpc_differences(theirs, ours, how) if "rpc" in case else rest_differences(theirs, ours, how)
+    if "rpc" in case:
+        found = grpc_differences(case["rpc"], theirs, ours, how)
+    else:
+        found = rest_differences(theirs, ours, how)
     if theirs.get("region_hex") != ours.get("region_hex"):
         found.append(f"region: {theirs.get('region_hex')}, ours {ours.get('region_hex')}")
     return found
@@ -92,9 +98,26 @@ def body(answer):
 # -- gRPC
 
 
-def grpc_differences(theirs, ours, how):
+def completed(rpc, message):
+    """With the fields that protobuf leaves out, as they hold what they hold by default."""
+    if message is None:
+        return None
+    service = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+    made = message_factory.GetMessageClass(service.methods_by_name[rpc].output_type)()
+    return json_format.MessageToDict(json_format.ParseDict(message, made), preserving_proto_field_name=True,
+                                     always_print_fields_with_no_presence=True)
+
+
+def completed_answer(rpc, answer):
+    if "responses" in answer:
+        return {**answer, "responses": [completed(rpc, one) for one in answer["responses"]]}
+    return {**answer, "response": completed(rpc, answer.get("response"))}
+
+
+def grpc_differences(rpc, theirs, ours, how):
     if theirs["code"] != ours["code"]:
         return [f"code: {theirs['code']}, ours {brief(ours)}"]
+    theirs, ours = completed_answer(rpc, theirs), completed_answer(rpc, ours)
     if "responses" in theirs:
         if len(theirs["responses"]) != len(ours["responses"]):
             return [f"{len(theirs['responses'])} responses, ours {len(ours['responses'])}: {brief(ours)}"]
@@ -169,13 +192,14 @@ def unpacked(datatype, data):
 def kind(value):
     if isinstance(value, bool) or value is None:
         return str(type(value).__name__)
-    return {int: "number", float: "number", str: "text", list: "list", dict: "object"}[type(value)]
+    return {int: "whole number", float: "float", str: "text", list: "list", dict: "object"}[type(value)]
 
 
 def json_differences(theirs, ours, how, place):
     if kind(theirs) != kind(ours):
         return [f"{place}: {kind(theirs)}, ours {kind(ours)} {brief(ours)}"]
     if isinstance(theirs, dict):
+        theirs, ours = settled(theirs), settled(ours)
         found = [f"{place}: no {key!r}" for key in theirs if key not in ours]
         found += [f"{place}: {key!r} is ours alone" for key in ours if key not in theirs]
         for key in theirs:
@@ -190,8 +214,13 @@ def json_differences(theirs, ours, how, place):
     return [f"{place}: {theirs!r}, ours {ours!r}"]
 
 
+def settled(value):
+    """An entry of the repository's index that is on its way, as it is a moment later."""
+    return {**value, "state": "UNAVAILABLE", "reason": "unloaded"} if value.get("state") == "UNLOADING" else value
+
+
 def list_differences(theirs, ours, how, place):
-    if how == "shape":  # as many as there happen to be, each like Triton's first
+    if how == "shape" and len(theirs) != len(ours):  # as many as there happen to be, each like Triton's first
         return [one for i, value in enumerate(ours) if theirs
                 for one in json_differences(theirs[0], value, how, f"{place}[{i}]")][:3]
     if len(theirs) != len(ours):

@@ -1,7 +1,10 @@
 #include "engine/onnxruntime/onnxruntime_session.h"
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
 
+#include "base/utf8.h"
 #include "engine/onnxruntime/element_types.h"
 
 namespace saccade::engine::onnxruntime {
@@ -82,6 +85,14 @@ std::vector<std::string> read_texts(const Ort::Value& value, std::size_t count) 
   std::vector<std::string> texts(count);
   for (std::size_t i = 0; i < count; ++i) texts[i] = value.GetStringTensorElement(i);
   return texts;
+}
+
+std::optional<std::size_t> input_that_is_not_utf8(std::span<const tensor::TensorView> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].type != tensor::DataType::kBytes) continue;
+    if (!std::ranges::all_of(inputs[i].texts(), base::is_utf8)) return i;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -178,9 +189,13 @@ base::Result<std::shared_ptr<RunOutputs>> OnnxRuntimeSession::run(
     outputs->memory = std::move(memory);
     return outputs;
   } catch (const Ort::Exception& error) {
+    const std::string message = std::string("the model failed: ") + error.what();
+    // Most operators on texts want UTF-8 and say so in no code of its own.
+    if (const auto input = input_that_is_not_utf8(inputs)) {
+      return base::invalid_argument("input \"" + facts_.inputs[*input].name + "\" is not UTF-8; " + message);
+    }
     const bool bad_input = error.GetOrtErrorCode() == ORT_INVALID_ARGUMENT;
-    return base::fail(bad_input ? Code::kInvalidArgument : Code::kInternal,
-                      std::string("the model failed: ") + error.what());
+    return base::fail(bad_input ? Code::kInvalidArgument : Code::kInternal, message);
   }
 }
 

@@ -2,9 +2,7 @@
 
 #include <grpcpp/support/proto_buffer_reader.h>
 
-#include <functional>
-
-#include "health.grpc.pb.h"
+#include "health.grpc.pb.h"  // its methods are found by name
 
 namespace {
 
@@ -54,7 +52,8 @@ Api::~Api() {
 void Api::watch() {
   while (!closed_) {
     const grpc_connectivity_state state = channel_->GetState(false);
-    const bool changed = channel_->WaitForStateChange(state, std::chrono::system_clock::now() + milliseconds(100));
+    const bool changed =
+        channel_->WaitForStateChange(state, std::chrono::system_clock::now() + milliseconds(100));
     if (changed && state == GRPC_CHANNEL_READY) left_ready_ = true;
   }
 }
@@ -64,8 +63,8 @@ grpc::Status Api::call(const Json& one, std::unique_ptr<Message>& answer) {
   const std::string name = text(one, "method");
   const std::string full = name.find('/') == std::string::npos ? std::string(kService) + "/" + name : name;
   const std::size_t slash = full.find('/');
-  const auto* service =
-      DescriptorPool::generated_pool()->FindServiceByName(has(one, "unknown") ? kService : full.substr(0, slash));
+  const auto* service = DescriptorPool::generated_pool()->FindServiceByName(
+      has(one, "unknown") ? kService : full.substr(0, slash));
   require(service != nullptr, "no such service: " + full);
   const auto* method = service->FindMethodByName(has(one, "unknown") ? "ServerLive" : full.substr(slash + 1));
   require(method != nullptr, "no such method: " + full);
@@ -74,7 +73,8 @@ grpc::Status Api::call(const Json& one, std::unique_ptr<Message>& answer) {
   fill(*request, member(one, "request"), 0);
   grpc::ByteBuffer sent;
   bool own = false;
-  require(grpc::GenericSerialize<grpc::ProtoBufferWriter, Message>(*request, &sent, &own).ok(), "not serialised");
+  require(grpc::GenericSerialize<grpc::ProtoBufferWriter, Message>(*request, &sent, &own).ok(),
+          "not serialised");
 
   grpc::ClientContext context;
   set_deadline(context);
@@ -89,7 +89,8 @@ grpc::Status Api::call(const Json& one, std::unique_ptr<Message>& answer) {
   if (status.ok()) {
     answer = made(method->output_type());
     grpc::ProtoBufferReader reader(&received);
-    require(answer->ParseFromZeroCopyStream(&reader), "the answer is no " + method->output_type()->full_name());
+    require(answer->ParseFromZeroCopyStream(&reader),
+            "the answer is no " + method->output_type()->full_name());
   }
   return status;
 }

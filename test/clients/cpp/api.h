@@ -1,14 +1,15 @@
 // A channel, and the methods of the generated code on it.
 #pragma once
 
-#include <grpcpp/generic/generic_stub.h>
-
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
 #include <thread>
+
+#include <grpcpp/generic/generic_stub.h>
 
 #include "compare.h"
 #include "grpc_service.grpc.pb.h"

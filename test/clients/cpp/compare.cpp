@@ -1,9 +1,9 @@
 #include "compare.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <array>
 #include <cstdint>
+
+#include <google/protobuf/util/json_util.h>
 
 namespace {
 
@@ -18,7 +18,8 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 
 std::string base64_of_four_bytes(std::uint32_t value) {
   static const char* const kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const std::array<std::uint32_t, 6> bytes{value & 255, value >> 8 & 255, value >> 16 & 255, value >> 24, 0, 0};
+  const std::array<std::uint32_t, 6> bytes{
+      value & 255, value >> 8 & 255, value >> 16 & 255, value >> 24, 0, 0};
   std::string text;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::uint32_t three = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
@@ -38,12 +39,18 @@ std::string to_text(const google::protobuf::Message& message) {
 
 bool is_empty(const Json& found) {
   switch (found.kind_case()) {
-    case Json::kNumberValue: return found.number_value() == 0;
-    case Json::kStringValue: return found.string_value().empty() || found.string_value() == "0";
-    case Json::kBoolValue: return !found.bool_value();
-    case Json::kStructValue: return found.struct_value().fields().empty();
-    case Json::kListValue: return found.list_value().values().empty();
-    default: return true;
+    case Json::kNumberValue:
+      return found.number_value() == 0;
+    case Json::kStringValue:
+      return found.string_value().empty() || found.string_value() == "0";
+    case Json::kBoolValue:
+      return !found.bool_value();
+    case Json::kStructValue:
+      return found.struct_value().fields().empty();
+    case Json::kListValue:
+      return found.list_value().values().empty();
+    default:
+      return true;
   }
 }
 
@@ -51,7 +58,8 @@ std::string list_difference(const Json& wanted, const Json& found, const std::st
   const auto& list = wanted.list_value().values();
   const auto& elements = found.list_value().values();
   if (list.size() != elements.size()) {
-    return place + " has " + std::to_string(elements.size()) + " elements instead of " + std::to_string(list.size());
+    return place + " has " + std::to_string(elements.size()) + " elements instead of " +
+           std::to_string(list.size());
   }
   for (int i = 0; i < list.size(); ++i) {
     std::string one = difference(list[i], elements[i], place + "[" + std::to_string(i) + "]");
@@ -72,13 +80,17 @@ const Json& member(const Json& object, const std::string& name) {
   return found == fields.end() ? kNull : found->second;
 }
 
-bool has(const Json& object, const std::string& name) { return object.struct_value().fields().contains(name); }
+bool has(const Json& object, const std::string& name) {
+  return object.struct_value().fields().contains(name);
+}
 
 int number(const Json& object, const std::string& name, int otherwise) {
   return has(object, name) ? static_cast<int>(member(object, name).number_value()) : otherwise;
 }
 
-std::string text(const Json& object, const std::string& name) { return member(object, name).string_value(); }
+std::string text(const Json& object, const std::string& name) {
+  return member(object, name).string_value();
+}
 
 Json parse(const std::string& text) {
   Json value;
@@ -88,11 +100,14 @@ Json parse(const std::string& text) {
 }
 
 static std::string filled_text(const Json& pattern, int number) {
-  return replaced(replaced(to_text(pattern), "$raw", base64_of_four_bytes(static_cast<std::uint32_t>(number))), "$i",
-                  std::to_string(number));
+  return replaced(
+      replaced(to_text(pattern), "$raw", base64_of_four_bytes(static_cast<std::uint32_t>(number))), "$i",
+      std::to_string(number));
 }
 
-Json filled(const Json& pattern, int number) { return parse(filled_text(pattern, number)); }
+Json filled(const Json& pattern, int number) {
+  return parse(filled_text(pattern, number));
+}
 
 void fill(google::protobuf::Message& message, const Json& pattern, int number) {
   if (pattern.kind_case() == Json::KIND_NOT_SET) return;
@@ -100,7 +115,9 @@ void fill(google::protobuf::Message& message, const Json& pattern, int number) {
   require(status.ok(), status.ToString());
 }
 
-Json as_json(const google::protobuf::Message& message) { return parse(to_text(message)); }
+Json as_json(const google::protobuf::Message& message) {
+  return parse(to_text(message));
+}
 
 std::string difference(const Json& wanted, const Json& found, const std::string& place) {
   if (wanted.has_list_value()) return list_difference(wanted, found, place);
@@ -126,9 +143,10 @@ void check_answer(const Json& wanted, const google::protobuf::Message& answer, i
 
 std::string code_name(grpc::StatusCode code) {
   static const std::array<const char*, 17> kNames{
-      "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-      "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
-      "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"};
+      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+      "DATA_LOSS", "UNAUTHENTICATED"};
   return kNames.at(static_cast<std::size_t>(code));
 }
 

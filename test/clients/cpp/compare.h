@@ -1,12 +1,12 @@
 // What a case wants, and what came. Cases and answers are compared as protobuf's own JSON values.
 #pragma once
 
+#include <stdexcept>
+#include <string>
+
 #include <google/protobuf/message.h>
 #include <google/protobuf/struct.pb.h>
 #include <grpcpp/grpcpp.h>
-
-#include <stdexcept>
-#include <string>
 
 using Json = google::protobuf::Value;
 

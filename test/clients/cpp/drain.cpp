@@ -56,7 +56,8 @@ void drain(Api& api, const Json& one, int pid) {
   }
   for (std::size_t i = 0; i < calls.size(); ++i) {  // all are awaited before any is judged
     const grpc::Status status = calls[i]->end.get();
-    if (failure.empty() && !status.ok()) failure = "accepted call " + std::to_string(i) + " was lost: " + describe(status);
+    if (failure.empty() && !status.ok())
+      failure = "accepted call " + std::to_string(i) + " was lost: " + describe(status);
   }
   require(failure.empty(), failure);
   for (std::size_t i = 0; i < calls.size(); ++i) {
@@ -66,6 +67,7 @@ void drain(Api& api, const Json& one, int pid) {
   check_answer(wanted, answer, 101);
   require(!stream->Read(&answer), "the stream's last request got two answers");
   const grpc::Status status = stream->Finish();
-  require(status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE, "the stream ended with " + describe(status));
+  require(status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE,
+          "the stream ended with " + describe(status));
   require(since(start) < milliseconds(number(one, "within_ms")), "it took too long");
 }

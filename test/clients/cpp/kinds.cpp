@@ -5,8 +5,6 @@
 #include <mutex>
 #include <vector>
 
-#include "health.grpc.pb.h"
-
 namespace {
 
 using Stream = grpc::ClientReaderWriter<inference::ModelInferRequest, inference::ModelStreamInferResponse>;
@@ -38,7 +36,8 @@ void stream(Api& api, const Json& one) {
   const auto& requests = member(one, "requests").list_value().values();
   std::vector<Json> waiting;
   for (int i = 0; i < rounds; ++i) {
-    for (const Json& wanted : member(one, "answers").list_value().values()) waiting.push_back(filled(wanted, i));
+    for (const Json& wanted : member(one, "answers").list_value().values())
+      waiting.push_back(filled(wanted, i));
   }
   grpc::ClientContext context;
   set_deadline(context);
@@ -133,8 +132,8 @@ void give_up(Api& api, const Json& one) {
   const milliseconds after = api.infer(one, 2);
   const int limit = number(one, "then_within_calls");
   require(after <= limit * single, "the next call took " + std::to_string(after.count()) + " ms, one call " +
-                                       std::to_string(single.count()) + " ms; at most " + std::to_string(limit) +
-                                       " times that");
+                                       std::to_string(single.count()) + " ms; at most " +
+                                       std::to_string(limit) + " times that");
 }
 
 void echo(Api& api, const Json& one) {
@@ -187,11 +186,13 @@ void many(Api& api, const Json& one) {
   }
   std::unique_lock lock(mutex);
   changed.wait(lock, [&] { return in_flight == 0; });  // each has a deadline
-  require(failures.empty(), std::to_string(failures.size()) + " failed; " + (failures.empty() ? "" : failures[0]));
+  require(failures.empty(),
+          std::to_string(failures.size()) + " failed; " + (failures.empty() ? "" : failures[0]));
 }
 
 void stay_quiet(Api& api, milliseconds quiet) {
-  for (const auto end = Clock::now() + quiet; Clock::now() < end; std::this_thread::sleep_for(milliseconds(20))) {
+  for (const auto end = Clock::now() + quiet; Clock::now() < end;
+       std::this_thread::sleep_for(milliseconds(20))) {
     require(!api.left_ready(), "the server has closed the connection");
   }
 }
@@ -226,7 +227,8 @@ void keep_alive(Api& api, const Json& one) {
 
 void run_kind(const std::string& kind, Api& api, const Json& one) {
   static const std::map<std::string, void (*)(Api&, const Json&)> kKinds{
-      {"call", call}, {"stream", stream}, {"give_up", give_up}, {"echo", echo}, {"many", many}, {"keep_alive", keep_alive}};
+      {"call", call}, {"stream", stream}, {"give_up", give_up},
+      {"echo", echo}, {"many", many},     {"keep_alive", keep_alive}};
   const auto found = kKinds.find(kind);
   require(found != kKinds.end(), "no such kind of case: " + kind);
   found->second(api, one);

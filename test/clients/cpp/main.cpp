@@ -55,7 +55,8 @@ int main(int count, char** arguments) {
   std::map<std::string, std::future<std::string>> started;
   for (const Json& one : cases.list_value().values()) {
     if (text(one, "do") != "keep_alive") continue;
-    started[text(one, "name")] = std::async(std::launch::async, [&] { return failure_of(nullptr, address, one, 0); });
+    started[text(one, "name")] =
+        std::async(std::launch::async, [&] { return failure_of(nullptr, address, one, 0); });
   }
   std::optional<Api> api(std::in_place, address, Json());
   int passed = 0;
@@ -67,7 +68,8 @@ int main(int count, char** arguments) {
       continue;
     }
     const auto found = started.find(name);
-    const std::string failure = found != started.end() ? found->second.get() : failure_of(&*api, address, one, pid);
+    const std::string failure =
+        found != started.end() ? found->second.get() : failure_of(&*api, address, one, pid);
     ++(failure.empty() ? passed : failed);
     std::cout << (failure.empty() ? "pass  " + name : "fail  " + name + ": " + failure) << std::endl;
   }

@@ -10,11 +10,13 @@ import pathlib
 import queue
 import signal
 import sys
+import tempfile
 import threading
 import time
 
 import grpc
-from google.protobuf import descriptor_pool, json_format, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from grpc_tools import protoc
 
 PROTOS = pathlib.Path(__file__).resolve().parents[3] / "proto"
 SERVICE = "inference.GRPCInferenceService"
@@ -31,11 +33,19 @@ def require(condition, what):
         raise Failed(what)
 
 
+# A pool of their own: another copy of the same protocol, such as tritonclient's, may be in the same process.
+POOL = descriptor_pool.DescriptorPool()
+
+
 def load_protos():
-    """Compiles the project's own .proto files, as grpcio-tools does it for a program that wants no files for that."""
-    sys.path.insert(0, str(PROTOS))
-    for proto in ("grpc_service.proto", "health.proto"):
-        grpc.protos_and_services(proto)
+    """Compiles the project's own .proto files, by grpcio-tools."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = pathlib.Path(folder) / "all"
+        code = protoc.main(["protoc", f"-I{PROTOS}", "--include_imports", f"--descriptor_set_out={target}",
+                            "grpc_service.proto", "health.proto"])
+        require(code == 0, "the .proto files could not be compiled")
+        for file in descriptor_pb2.FileDescriptorSet.FromString(target.read_bytes()).file:
+            POOL.Add(file)
 
 
 class Api:
@@ -65,13 +75,12 @@ class Api:
         service, _, method = name.rpartition("/")
         service = service or SERVICE
         path = f"/{service}/{method}"
-        pool = descriptor_pool.Default()
-        shape = pool.FindServiceByName(SERVICE if unknown else service).methods_by_name["ServerLive" if unknown else method]
-        self_request = message_factory.GetMessageClass(shape.input_type)
+        shape = POOL.FindServiceByName(SERVICE if unknown else service).methods_by_name["ServerLive" if unknown else method]
+        request = message_factory.GetMessageClass(shape.input_type)
         answer = message_factory.GetMessageClass(shape.output_type)
         make = self.channel.stream_stream if shape.client_streaming else self.channel.unary_unary
-        call = make(path, request_serializer=self_request.SerializeToString, response_deserializer=answer.FromString)
-        return call, self_request
+        call = make(path, request_serializer=request.SerializeToString, response_deserializer=answer.FromString)
+        return call, request
 
     def infer(self):
         return self.method("ModelInfer")

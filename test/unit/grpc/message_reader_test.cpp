@@ -35,7 +35,8 @@ TEST(MessageReader, MessagesCutAnywhere) {
   const std::string text(999, 'x');
   const std::string bytes = framed("one") + framed("") + framed(text) + framed("four", 1) + framed("");
   const std::vector<std::string> expected{"one", "", text, "four", ""};
-  for (std::size_t piece = 1; piece <= bytes.size(); ++piece) EXPECT_EQ(read(bytes, piece), expected) << piece;
+  for (std::size_t piece = 1; piece <= bytes.size(); ++piece)
+    EXPECT_EQ(read(bytes, piece), expected) << piece;
 }
 
 TEST(MessageReader, TellsCompressedOnesApart) {

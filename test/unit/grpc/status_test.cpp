@@ -47,10 +47,10 @@ TEST(CleanUtf8, KeepsTextAndReplacesTheRest) {
   EXPECT_EQ(clean_utf8("plain, é, €, 😀"), "plain, é, €, 😀");
   const std::string mark = "\xEF\xBF\xBD";
   EXPECT_EQ(clean_utf8("a\x80z"), "a" + mark + "z");
-  EXPECT_EQ(clean_utf8("\xC3"), mark);                          // cut short
-  EXPECT_EQ(clean_utf8("\xC0\xAF"), mark + mark);               // overlong
-  EXPECT_EQ(clean_utf8("\xE0\x80\x80"), mark + mark + mark);    // overlong
-  EXPECT_EQ(clean_utf8("\xED\xA0\x80"), mark + mark + mark);    // half a surrogate pair
+  EXPECT_EQ(clean_utf8("\xC3"), mark);                                // cut short
+  EXPECT_EQ(clean_utf8("\xC0\xAF"), mark + mark);                     // overlong
+  EXPECT_EQ(clean_utf8("\xE0\x80\x80"), mark + mark + mark);          // overlong
+  EXPECT_EQ(clean_utf8("\xED\xA0\x80"), mark + mark + mark);          // half a surrogate pair
   EXPECT_EQ(clean_utf8("\xF4\x90\x80\x80").size(), 4 * mark.size());  // beyond U+10FFFF
   EXPECT_EQ(clean_utf8("\xF0\x9F\x98"), mark + mark + mark);
 }

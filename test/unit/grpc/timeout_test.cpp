@@ -26,8 +26,8 @@ TEST(Timeout, WhatNoClockReachesIsTheLongest) {
 }
 
 TEST(Timeout, RefusesEverythingElse) {
-  for (const char* text : {"", "S", "1", "1s", "1h", "-1S", "+1S", "1.5S", " 1S", "1S ", "123456789S", "1SS", "0x1S",
-                           "1 S", "m1"}) {
+  for (const char* text : {"", "S", "1", "1s", "1h", "-1S", "+1S", "1.5S", " 1S", "1S ", "123456789S", "1SS",
+                           "0x1S", "1 S", "m1"}) {
     EXPECT_FALSE(parse_timeout(text)) << text;
   }
 }

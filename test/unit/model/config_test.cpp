@@ -32,6 +32,30 @@ std::string describe_port(std::string_view kind, const PortConfig& port) {
   return text;
 }
 
+std::string describe_queue(const schedule::QueuePolicy& queue) {
+  std::string text;
+  if (queue.max_size > 0) text += " queue " + std::to_string(queue.max_size);
+  if (queue.default_timeout.count() > 0) text += " timeout " + std::to_string(queue.default_timeout.count());
+  if (queue.timeout_action == schedule::QueuePolicy::TimeoutAction::kDelay) text += " delays";
+  if (queue.allow_timeout_override) text += " overridable";
+  return text;
+}
+
+std::string describe_queueing(const DynamicBatching& batching) {
+  std::string text =
+      batching.max_queue_delay ? std::to_string(batching.max_queue_delay->count()) : "not said";
+  if (batching.preserve_ordering) text += " ordered";
+  if (batching.priority_levels > 0) {
+    text += " levels " + std::to_string(batching.priority_levels) + " usual " +
+            std::to_string(batching.default_priority);
+  }
+  text += describe_queue(batching.queue);
+  for (const auto& [level, queue] : batching.level_queues) {
+    text += " level " + std::to_string(level) + describe_queue(queue);
+  }
+  return text;
+}
+
 std::vector<std::string> describe(const ModelConfig& config) {
   std::vector<std::string> lines;
   const auto say = [&](std::string line) { lines.push_back(std::move(line)); };
@@ -46,7 +70,7 @@ std::vector<std::string> describe(const ModelConfig& config) {
     std::string sizes = "batching";
     for (const auto size : config.dynamic_batching->preferred_batch_sizes)
       sizes.append(" ").append(std::to_string(size));
-    say(sizes + " delay " + std::to_string(config.dynamic_batching->max_queue_delay.count()));
+    say(sizes + " delay " + describe_queueing(*config.dynamic_batching));
   } else {
     say("no batching");
   }

@@ -23,7 +23,8 @@ TEST(Http2Session, CollectsAWholeRequestAndAnswersIt) {
   EXPECT_EQ(request.body, "the body");
   EXPECT_EQ(request.host, "here:1");
   EXPECT_FALSE(*request.exchange->gone());
-  request.exchange->respond({.status = 201, .content_type = "text/plain", .body = "done", .headers = {{"X-Mine", "1"}}});
+  request.exchange->respond(
+      {.status = 201, .content_type = "text/plain", .body = "done", .headers = {{"X-Mine", "1"}}});
   peer.pump();
   Answer& answer = peer[id];
   EXPECT_EQ(answer.status(), "201");
@@ -50,7 +51,8 @@ TEST(Http2Session, ManyRequestsAreAnsweredInAnyOrder) {
     if (i % 7 == 0) peer.pump();
   }
   peer.pump();
-  for (int i = 0; i < 50; ++i) EXPECT_EQ(peer[ids[static_cast<std::size_t>(i)]].data, "/" + std::to_string(i));
+  for (int i = 0; i < 50; ++i)
+    EXPECT_EQ(peer[ids[static_cast<std::size_t>(i)]].data, "/" + std::to_string(i));
   EXPECT_EQ(peer.metrics.http2_streams.value(), 0);
 }
 

@@ -41,15 +41,15 @@ class Answer : public testing::Test {
 
 TEST_F(Answer, OfOneOutputIsItsTensor) {
   floats("y", {2, 2}, {1, 0.5F, -3, std::numeric_limits<float>::quiet_NaN()});
-  EXPECT_EQ(predict(true), R"({"predictions":[[1,0.5],[-3,NaN]]})");
-  EXPECT_EQ(predict(false), R"({"outputs":[[1,0.5],[-3,NaN]]})");
+  EXPECT_EQ(predict(true), R"({"predictions":[[1.0,0.5],[-3.0,NaN]]})");
+  EXPECT_EQ(predict(false), R"({"outputs":[[1.0,0.5],[-3.0,NaN]]})");
 }
 
 TEST_F(Answer, OfSeveralOutputsNamesThem) {
   floats("y", {2, 2}, {1, 2, 3, 4});
   strings("s", {2}, {"a", "b\""});
-  EXPECT_EQ(predict(true), R"({"predictions":[{"y":[1,2],"s":"a"},{"y":[3,4],"s":"b\""}]})");
-  EXPECT_EQ(predict(false), R"({"outputs":{"y":[[1,2],[3,4]],"s":["a","b\""]}})");
+  EXPECT_EQ(predict(true), R"({"predictions":[{"y":[1.0,2.0],"s":"a"},{"y":[3.0,4.0],"s":"b\""}]})");
+  EXPECT_EQ(predict(false), R"({"outputs":{"y":[[1.0,2.0],[3.0,4.0]],"s":["a","b\""]}})");
 }
 
 TEST_F(Answer, WithoutRowsInCommonSaysSo) {
@@ -59,12 +59,12 @@ TEST_F(Answer, WithoutRowsInCommonSaysSo) {
             "the outputs \"y\" [2] and \"z\" [1] have no first dimension in common, so that there are no "
             "rows; send "
             "\"inputs\" instead of \"instances\"");
-  EXPECT_EQ(predict(false), R"({"outputs":{"y":[1,2],"z":[3]}})");
+  EXPECT_EQ(predict(false), R"({"outputs":{"y":[1.0,2.0],"z":[3.0]}})");
 }
 
 TEST_F(Answer, OfScalarsHasNoRowsEither) {
   floats("y", {}, {1});
-  EXPECT_EQ(predict(true), R"({"predictions":1})");
+  EXPECT_EQ(predict(true), R"({"predictions":1.0})");
   floats("z", {}, {2});
   EXPECT_NE(predict(true).find("no rows"), std::string::npos);
 }
@@ -80,7 +80,7 @@ TEST_F(Answer, OfAClassifierPairsLabelsAndScores) {
   model_.probabilities = 0;
   EXPECT_TRUE(check_v1_classifier(model_));
   EXPECT_EQ(encode_v1_classify(response(), model_),
-            R"({"results":[[["cat",0.5],["dog",0.25],["2",0.25]],[["cat",0],["dog",1],["2",0]]]})");
+            R"({"results":[[["cat",0.5],["dog",0.25],["2",0.25]],[["cat",0.0],["dog",1.0],["2",0.0]]]})");
 }
 
 TEST(V1Metadata, IsTensorFlowsForm) {

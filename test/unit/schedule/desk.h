@@ -24,6 +24,7 @@ struct Answer {
   std::string message;
   std::vector<float> y;
   std::int64_t batch_size = 0;
+  std::size_t place = 0;  // in the order of the answers
 };
 
 class Desk {
@@ -44,9 +45,18 @@ class Desk {
   }
   std::size_t submit(Scheduler& scheduler, float value, const tensor::Shape& shape, std::size_t loop,
                      Gone gone) {
+    return submit(scheduler, value, shape, loop, std::move(gone), {});
+  }
+  // With the priority, time limit or deadline of `like`.
+  std::size_t submit(Scheduler& scheduler, float value, request::InferenceRequest like) {
+    return submit(scheduler, value, {1, 1}, 0, nullptr, std::move(like));
+  }
+  std::size_t submit(Scheduler& scheduler, float value, const tensor::Shape& shape, std::size_t loop,
+                     Gone gone, request::InferenceRequest like) {
     answers_.push_back(std::make_unique<Answer>());
     Answer* answer = answers_.back().get();
     Job job;
+    job.request = std::move(like);
     tensor::Tensor x(tensor::DataType::kFp32, shape);
     std::ranges::fill(x.as<float>(), value);
     job.request.inputs.push_back(std::move(x));
@@ -56,7 +66,7 @@ class Desk {
     job.done = [this, answer, loop](base::Result<request::InferenceResponse> response) {
       ++answer->times;
       answer->own_loop = running_ == loop || submitting_;
-      ++answered_;
+      answer->place = answered_++;
       if (!response) {
         answer->failed = response.error().code;
         answer->message = response.error().message;
