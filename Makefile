@@ -57,10 +57,11 @@ fuzz: ## Run each fuzz target for FUZZ_SECONDS (60).
 	@scripts/fuzz $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: build ## Compare with FastAPI and a bare loop on this machine, in one run.
+bench: build ## Compare with FastAPI and a bare loop on this machine, in one run; then perf_analyzer on REST and gRPC.
 	@scripts/install-packages bench
 	@scripts/build release saccade bench_bare_loop bench_websocket_load -- -DSACCADE_BENCH=ON
 	@bench/run.py $(BENCH_ARGS)
+	@bench/perf.py
 
 .PHONY: clients
 clients: build ## gRPC clients of five languages, and h2spec.

@@ -76,7 +76,7 @@ def measure(case: Case, address: str, concurrency: int, folder: Path) -> dict[st
     table = folder / "perf.csv"
     table.unlink(missing_ok=True)
     command = [str(BENCH / "perf-analyzer"), "-m", MODEL, "-u", address, "-i", "grpc" if case.grpc else "http",
-               "--concurrency-range", str(concurrency), "-p", str(WINDOW_MS), "-r", "5", "-s", "25",
+               "--concurrency-range", str(concurrency), "-p", str(WINDOW_MS), "-r", "8", "-s", "40",
                "--percentile", "50", "--verbose-csv", "-f", str(table), *case.flags]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180, env=os.environ)
     if not table.exists():

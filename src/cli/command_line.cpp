@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <string>
+#include <type_traits>
 
 #include <CLI/CLI.hpp>
 
@@ -15,7 +16,10 @@ namespace {
 
 template <typename T>
 CLI::Option* add(CLI::App& app, const std::string& flag, T& value, const std::string& help) {
-  return app.add_option(flag, value, help)->capture_default_str()->envname(environment_name(flag));
+  CLI::Option* option =
+      app.add_option(flag, value, help)->capture_default_str()->envname(environment_name(flag));
+  if constexpr (std::is_same_v<T, bool>) option->default_str(value ? "true" : "false");  // not 1 and 0
+  return option;
 }
 
 CLI::Option* add_switch(CLI::App& app, const std::string& flag, bool& value, const std::string& help) {
@@ -39,9 +43,11 @@ void define_repository(CLI::App& app, ServeOptions& options) {
       ->group(group);
   add(app, "--exit-on-error", options.exit_on_error,
       "end where a model of a repository can't be loaded at the start; false: serve the others")
+      ->default_str("true")
       ->group(group);
   add(app, "--strict-readiness", options.strict_readiness,
       "not ready while a model of the start is missing; false: ready with the others")
+      ->default_str("true")
       ->group(group);
 }
 

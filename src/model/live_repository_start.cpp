@@ -110,7 +110,8 @@ base::Status LiveRepository::judge_start(const std::vector<ModelPlace>& places,
     }
   }
   if (!fatal) return fatal;
-  if (options_.mode == ControlMode::kExplicit) return {};
+  // Where models may still come, none need be there yet.
+  if (options_.mode != ControlMode::kNone) return {};
   if (catalog_.all().empty()) return base::invalid_argument("no model can be served");
   if (const auto found = catalog_.find(catalog_.default_model(), ""); !found) {
     return base::invalid_argument("--default-model: " + found.error().message);

@@ -25,6 +25,7 @@ InferOutputs::InferOutputs(const request::InferenceResponse& response,
 }
 
 base::Status write_region(const InferOutput& output, const request::SharedRegions& regions) {
+  if (!output.asked->shared_memory) return {};
   request::RegionSlice slice = *output.asked->shared_memory;
   const std::size_t size = raw_size(output.tensor);
   const auto fail = [&](base::Code code, const std::string& what) {

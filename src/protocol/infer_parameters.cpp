@@ -82,7 +82,7 @@ base::Status TensorParameters::set(std::string_view tensor, std::string_view nam
   if (name == "shared_memory_byte_size") return set_count(region_size_, value, tensor, name);
   if (name == "classification") {
     if (base::Status set = set_count(classification_, value, tensor, name); !set) return set;
-    if (*classification_ <= std::numeric_limits<std::int32_t>::max()) return {};
+    if (classification_.value_or(0) <= std::numeric_limits<std::int32_t>::max()) return {};
     return wrong(tensor, name, "at most " + std::to_string(std::numeric_limits<std::int32_t>::max()));
   }
   if (name == "shared_memory_region") {

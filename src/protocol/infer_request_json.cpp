@@ -36,9 +36,7 @@ std::unexpected<base::Error> must_be(std::string_view where, std::string_view fi
 // Calls `member(name, value)` for each member of an object. The names of two members may be equal: whoever
 // takes them has to say so.
 template <typename Member>
-base::Status for_members(ondemand::value value, Member&& member) {
-  ondemand::object object;
-  if (const auto error = value.get_object().get(object)) return not_json(error);
+base::Status for_members(ondemand::object object, Member&& member) {
   for (auto entry : object) {
     ondemand::field field;
     std::string_view name;
@@ -47,6 +45,13 @@ base::Status for_members(ondemand::value value, Member&& member) {
     if (base::Status taken = member(name, field.value()); !taken) return taken;
   }
   return {};
+}
+
+template <typename Member>
+base::Status for_members(ondemand::value value, Member&& member) {
+  ondemand::object object;
+  if (const auto error = value.get_object().get(object)) return not_json(error);
+  return for_members(object, std::forward<Member>(member));
 }
 
 base::Result<json_type> type_of(ondemand::value value) {
@@ -59,7 +64,7 @@ base::Result<json_type> type_of(ondemand::value value) {
 base::Result<ParameterValue> read_number(ondemand::value value) {
   std::string_view text = value.raw_json_token();
   double number = 0;
-  const auto error = value.get_double().get(number);
+  if (const auto error = value.get_double().get(number)) return not_json(error);
   while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
   const char* const end = text.data() + text.size();
   std::int64_t whole = 0;
@@ -70,7 +75,6 @@ base::Result<ParameterValue> read_number(ondemand::value value) {
   if (const auto read = std::from_chars(text.data(), end, large); read.ec == std::errc{} && read.ptr == end) {
     return large;
   }
-  if (error) return not_json(error);
   return number;
 }
 
@@ -112,6 +116,9 @@ base::Result<std::string_view> read_list_text(ondemand::value value) {
   auto error = value.get_array().get(array);
   if (!error) error = array.raw_json().get(text);
   if (error) return not_json(error);
+  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
+  // Whoever reads it relies on the bracket: nothing behind it is looked at.
+  if (!text.ends_with(']')) return not_json(simdjson::TAPE_ERROR);
   return text;
 }
 
@@ -268,14 +275,15 @@ class JsonInfer {
     if (const auto error = own_parser().iterate(json_.data(), json_.size(), padded).get(document)) {
       return not_json(error);
     }
-    ondemand::value root;
-    json_type kind{};
-    if (const auto error = document.type().get(kind)) return not_json(error);
-    if (kind != json_type::object)
+    // Got as the document's own, an object is known to end with a brace: nothing behind the text is looked
+    // at.
+    ondemand::object object;
+    if (const auto error = document.get_object().get(object)) {
+      if (error != simdjson::INCORRECT_TYPE) return not_json(error);
       return base::invalid_argument("the body must be a JSON object with \"inputs\"");
-    if (const auto error = document.get_value().get(root)) return not_json(error);
+    }
     base::Status read = for_members(
-        root, [this](std::string_view name, ondemand::value value) { return member(name, value); });
+        object, [this](std::string_view name, ondemand::value value) { return member(name, value); });
     if (!read) return std::unexpected(std::move(read.error()));
     if (!at_end(document)) return base::invalid_argument("there is something behind the JSON object");
     return finish();
@@ -367,11 +375,11 @@ class JsonInfer {
     });
     if (!read) return read;
     if (!members.name) return base::invalid_argument(members.where + ": \"name\" is missing");
-    return output ? inputs_.add_output(*members.name, members.parameters) : input(members);
+    return output ? inputs_.add_output(*members.name, members.parameters) : input(*members.name, members);
   }
 
-  base::Status input(const TensorMembers& members) {
-    const auto place = inputs_.place(*members.name);
+  base::Status input(std::string_view name, const TensorMembers& members) {
+    const auto place = inputs_.place(name);
     if (!place) return std::unexpected(place.error());
     if (!members.datatype) return base::invalid_argument(members.where + ": \"datatype\" is missing");
     if (!members.rank) return base::invalid_argument(members.where + ": \"shape\" is missing");
@@ -379,17 +387,19 @@ class JsonInfer {
     if (!shape) return std::unexpected(shape.error());
     const auto region = members.parameters.shared_memory(members.where);
     if (!region) return std::unexpected(region.error());
+    const std::optional<request::RegionSlice>& slice = *region;
     const auto binary = members.parameters.binary_data_size();
-    const int sources = (members.data ? 1 : 0) + (binary ? 1 : 0) + (*region ? 1 : 0);
+    const int sources = (members.data ? 1 : 0) + (binary ? 1 : 0) + (slice ? 1 : 0);
     if (sources != 1) {
       return base::invalid_argument(
           members.where + (sources == 0 ? " has no data" : " has its data in more than one place") +
           ": exactly one of \"data\" and the parameters \"binary_data_size\" and \"shared_memory_region\" is "
           "needed");
     }
-    if (*region) return inputs_.set_from_region(*place, **region, *shape);
+    if (slice) return inputs_.set_from_region(*place, *slice, *shape);
     const request::TensorSpec& spec = model_.inputs[*place];
-    auto tensor = binary ? take_binary(*binary, spec, *shape) : tensor_of_json(*members.data, spec, *shape);
+    auto tensor =
+        binary ? take_binary(*binary, spec, *shape) : tensor_of_json(members.data.value_or(""), spec, *shape);
     if (!tensor) return std::unexpected(std::move(tensor.error()));
     inputs_.set(*place, *std::move(tensor));
     return {};

@@ -1,5 +1,6 @@
 // decode_infer_message: the protobuf form.
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -233,13 +234,14 @@ class MessageInfer {
     if (!parameters) return std::unexpected(parameters.error());
     const auto region = parameters->shared_memory(where);
     if (!region) return std::unexpected(region.error());
+    const std::optional<request::RegionSlice>& slice = *region;
     const bool raw = message_.raw_input_contents_size() > 0;
-    if (sent.has_contents() && elements_in(sent.contents()) > 0 && (raw || *region)) {
+    if (sent.has_contents() && elements_in(sent.contents()) > 0 && (raw || slice)) {
       return base::invalid_argument(
           where + ": \"contents\" must be empty where " +
           (raw ? "\"raw_input_contents\" is used" : "\"shared_memory_region\" is given"));
     }
-    if (*region) return inputs_.set_from_region(*place, **region, *shape);
+    if (slice) return inputs_.set_from_region(*place, *slice, *shape);
     auto tensor = raw ? take_raw(spec, *shape) : ContentsReader(sent.contents(), spec, *shape).read();
     if (!tensor) return std::unexpected(std::move(tensor.error()));
     inputs_.set(*place, *std::move(tensor));

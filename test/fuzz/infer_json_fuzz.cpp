@@ -34,6 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t json_bytes = data[1] == 255 ? size : data[1] == 254 ? 0 : size * (data[1] % 64U) / 64;
   const auto buffer = std::make_unique<char[]>(size + 64);
   std::memcpy(buffer.get(), data + 2, size);
+  std::memset(buffer.get() + size, '"', 64);  // what follows must not matter
   const std::string_view body(buffer.get(), size);
   const auto request = protocol::decode_infer_json(body, json_bytes, model, SmallRegions());
   if (!request) {

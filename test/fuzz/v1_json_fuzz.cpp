@@ -75,6 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   --size;
   const auto buffer = std::make_unique<char[]>(size + 64);
   std::memcpy(buffer.get(), data + 1, size);
+  std::memset(buffer.get() + size, '"', 64);  // what follows must not matter
   const std::string_view text(buffer.get(), size);
   for (const auto decode : {protocol::decode_v1_predict, protocol::decode_v1_classify}) {
     if (const auto request = decode(text, model)) {

@@ -35,6 +35,8 @@ base::Result<std::unique_ptr<Engine>> make_engine() {
   try {
     // Its own log speaks only of what ends a call; every such failure also comes back as an error.
     Ort::Env environment(ORT_LOGGING_LEVEL_FATAL, "saccade");
+    // What is served here is nobody else's business.
+    environment.DisableTelemetryEvents();
     return std::make_unique<OnnxRuntimeEngine>(std::move(environment), loaded->version);
   } catch (const Ort::Exception& error) {
     return base::fail(base::Code::kInternal, std::string("ONNX Runtime did not start: ") + error.what());

@@ -197,6 +197,14 @@ TEST(InferJson, BinaryStringsAndTruthValues) {
   EXPECT_EQ(values<std::uint8_t>(truth), (std::vector<std::uint8_t>{1, 0, 1}));
 }
 
+TEST(InferJson, LooksNotBehindTheJson) {
+  const std::string quotes(200, '"');
+  for (const char* cut : {R"({"id":)", R"({"inputs":)", R"({"inputs":[{"name":)",
+                          R"({"inputs":[{"name":"x","data":[)", "{", "[", " "}) {
+    EXPECT_NE(error(decode(cut, kWhole, quotes)), "it was taken") << cut;
+  }
+}
+
 TEST(InferJson, EmptyTensors) {
   for (const char* data : {"[]", "[[]]"}) {
     const auto decoded = decode_x(kHead + R"("shape":[1,0],"data":)" + data, kWhole);
@@ -288,6 +296,7 @@ TEST(InferJson, RequestParameters) {
   EXPECT_TRUE(ask(R"("sequence_id":5,"sequence_start":true,"sequence_end":false)"));
   EXPECT_TRUE(ask(R"("sequence_id":"five")"));
   EXPECT_TRUE(ask(R"("priority":null)"));
+  EXPECT_NE(error(ask("\"priority\":4\x05")).find("not valid JSON"), std::string::npos);
   for (const char* wrong : {R"("priority":"1")", R"("priority":-1)", R"("priority":1.5)",
                             R"("priority":true)", R"("priority":18446744073709551616)", R"("timeout":[])",
                             R"("sequence_start":1)", R"("sequence_id":true)", R"("binary_data_output":1)",
@@ -372,12 +381,14 @@ TEST(InferJson, WrongMembersAreNamed) {
 TEST(InferJson, ShortNumbersInARow) {
   const ModelSignature model = of(DataType::kFp32, {-1}, 0);
   const auto read = [&](const std::string& data, int elements) {
-    return decode_x(R"("datatype":"FP32","shape":[)" + std::to_string(elements) + R"(],"data":)" + data, model);
+    return decode_x(R"("datatype":"FP32","shape":[)" + std::to_string(elements) + R"(],"data":)" + data,
+                    model);
   };
   EXPECT_EQ(values<float>(read("[1,2,3]", 3)), (std::vector<float>{1, 2, 3}));
   EXPECT_EQ(values<float>(read("[ 1 , 2 , 2.5,3,-4 ,5]", 6)), (std::vector<float>{1, 2, 2.5, 3, -4, 5}));
   EXPECT_EQ(values<float>(read("[-1.5,2]", 2)), (std::vector<float>{-1.5, 2}));
-  for (const char* wrong : {"[1,,2]", "[1,2,,3]", "[1,2,3,]", "[1 2]", "[1,2 3]", "[1,2,03]", "[1,]", "[,1]"}) {
+  for (const char* wrong :
+       {"[1,,2]", "[1,2,,3]", "[1,2,3,]", "[1 2]", "[1,2 3]", "[1,2,03]", "[1,]", "[,1]"}) {
     EXPECT_NE(error(read(wrong, 3)), "it was taken") << wrong;
   }
 }
