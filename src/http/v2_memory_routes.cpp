@@ -1,3 +1,5 @@
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "http/json_body.h"
@@ -15,18 +17,20 @@ base::Error missing(const char* name) {
 base::Result<shared_memory::RegionInfo> read_region(std::string_view name, std::string_view body) {
   const auto object = parse_object(body);
   if (!object) return std::unexpected(object.error());
-  auto key = text_member(*object, "key");
-  if (!key) return std::unexpected(std::move(key.error()));
+  auto read = text_member(*object, "key");
+  if (!read) return std::unexpected(std::move(read.error()));
   const auto offset = count_member(*object, "offset");
   if (!offset) return std::unexpected(offset.error());
-  const auto byte_size = count_member(*object, "byte_size");
-  if (!byte_size) return std::unexpected(byte_size.error());
-  if (!*key) return std::unexpected(missing("key"));
-  if (!*byte_size) return std::unexpected(missing("byte_size"));
+  const auto counted = count_member(*object, "byte_size");
+  if (!counted) return std::unexpected(counted.error());
+  std::optional<std::string> key = *std::move(read);
+  if (!key) return std::unexpected(missing("key"));
+  const std::optional<std::uint64_t> byte_size = *counted;
+  if (!byte_size) return std::unexpected(missing("byte_size"));
   return shared_memory::RegionInfo{.name = std::string(name),
-                                   .key = **std::move(key),
+                                   .key = *std::move(key),
                                    .offset = offset->value_or(0),
-                                   .byte_size = **byte_size};
+                                   .byte_size = *byte_size};
 }
 
 void report(serve::Service& service, const Call& call, std::string_view name) {

@@ -114,8 +114,8 @@ base::Result<Catalog::ModelPointer> Catalog::find(std::string_view name, std::st
 
 std::vector<Catalog::ModelPointer> Catalog::all() const {
   std::vector<ModelPointer> all;
-  for (const auto& [name, versions] : snapshot()->models)
-    all.insert(all.end(), versions.begin(), versions.end());
+  const auto models = snapshot();  // kept: until C++23 a loop does not keep what its range is part of
+  for (const auto& [name, versions] : models->models) all.insert(all.end(), versions.begin(), versions.end());
   return all;
 }
 

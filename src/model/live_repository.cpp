@@ -351,7 +351,6 @@ std::string LiveRepository::choose_default(const Catalog::Changes& changes) cons
 
 void LiveRepository::run_unload(const std::string& name, Changed changed) {
   std::vector<Catalog::ModelPointer> retired;
-  bool waits = false;
   {
     const std::lock_guard lock(mutex_);
     const auto known = models_.find(name);
@@ -366,7 +365,6 @@ void LiveRepository::run_unload(const std::string& name, Changed changed) {
           version.state = ModelState::kUnavailable;
           version.reason = kUnloaded;
         }
-        waits |= version.ending > 0;
         set_ready_gauge(name, number, false);
       }
       Catalog::Changes changes;
@@ -375,12 +373,11 @@ void LiveRepository::run_unload(const std::string& name, Changed changed) {
       catalog_.replace(std::move(changes), std::move(default_model));
       came(name);
     }
-    if (waits && changed) {
-      waiters_.push_back({name, std::move(changed), base::now() + options_.unload_timeout});
-    }
+    // Answered with the others by answer_waiters(), at once if nothing is under way.
+    if (changed) waiters_.push_back({name, std::move(changed), base::now() + options_.unload_timeout});
   }
   retired.clear();
-  if (!waits && changed) changed({});
+  answer_waiters();
   watch_changed_.notify_all();
 }
 

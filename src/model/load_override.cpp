@@ -1,9 +1,8 @@
 #include "model/load_override.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <system_error>
-
-#include <stdlib.h>  // mkdtemp is POSIX's
 
 #include "model/config.h"
 #include "model/names.h"

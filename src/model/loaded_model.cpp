@@ -13,8 +13,17 @@ namespace {
 
 using Sessions = std::vector<std::unique_ptr<engine::Session>>;
 
+// Whether requests can be of any size: then a made-up one tells little about how long a real one takes.
+bool takes_any_size(const request::ModelSignature& signature) {
+  return std::ranges::any_of(signature.inputs, [&](const request::TensorSpec& input) {
+    const bool batch_first = signature.batches() && input.shape.rank() > 0;
+    return (batch_first ? input.shape.without_first() : input.shape).has_free_dimension();
+  });
+}
+
 bool runs_on_loops(const ModelSource& source, const CompletedModel& completed, const LoadOptions& options) {
-  return completed.probed.ran && completed.probed.run_time <= options.loop_run_limit &&
+  return completed.probed.ran && !takes_any_size(*completed.signature) &&
+         completed.probed.run_time <= options.loop_run_limit &&
          completed.policy.max_queue_delay.count() == 0 && source.config.instance_count == 0;
 }
 

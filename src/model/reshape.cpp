@@ -3,8 +3,10 @@
 namespace saccade::model {
 
 void reshape_input(const CompletedModel& model, std::size_t input, tensor::Tensor& tensor) {
-  if (input >= model.input_reshapes.size() || !model.input_reshapes[input]) return;
-  tensor::Shape shape = *model.input_reshapes[input];
+  if (input >= model.input_reshapes.size()) return;
+  const std::optional<tensor::Shape>& own = model.input_reshapes[input];
+  if (!own) return;
+  tensor::Shape shape = *own;
   // Free dimensions keep their order on both sides of a reshape.
   std::size_t next = 0;
   const tensor::Shape sent = tensor.shape();

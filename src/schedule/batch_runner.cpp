@@ -50,22 +50,23 @@ BatchRunner::ResponseResult BatchRunner::run_alone(Job& job) {
   metrics_.runs.add();
   metrics_.batch_size.observe(job.items());
   metrics_.run_time.observe(timings.run_finished - timings.run_started);
-  if (outputs && batches_) {
-    if (base::Status checked = check_rows(**outputs, job.items()); !checked) {
-      outputs = std::unexpected(std::move(checked.error()));
-    }
+  base::Status good;
+  if (!outputs) {
+    good = std::unexpected(std::move(outputs.error()));
+  } else if (batches_) {
+    good = check_rows(**outputs, job.items());
   }
   request::InferenceResponse response;
-  if (outputs) {
+  if (good) {
     response.outputs = (*outputs)->views;
     response.owner = *std::move(outputs);
   }
   timings.answered = base::now();
   sheet_.ran(job.items(), timings.run_started - timings.batched, timings.run_finished - timings.run_started,
              timings.answered - timings.run_finished);
-  if (!outputs) {
-    count_failure(job, outputs.error());
-    return std::unexpected(std::move(outputs.error()));
+  if (!good) {
+    count_failure(job, good.error());
+    return std::unexpected(std::move(good.error()));
   }
   count(job);
   metrics_.items.add(static_cast<std::uint64_t>(job.items()));

@@ -13,6 +13,11 @@ observe::Counter& requests(observe::Registry& registry, observe::Labels labels, 
       labels);
 }
 
+double micros(const request::DurationSum& sum) {
+  const std::uint64_t whole = sum.nanoseconds / 1'000;
+  return static_cast<double>(whole);
+}
+
 observe::Histogram& duration(observe::Registry& registry, const observe::Labels& labels, const char* name,
                              const char* help) {
   return registry.histogram(name, help, labels, observe::latency_bounds(), observe::kNanosecond);
@@ -77,17 +82,17 @@ void ModelMetrics::add_triton_metrics(observe::Registry& registry, const observe
   add("nv_inference_exec_count", "Runs of the model, as Triton counts them.",
       [](const auto& sum) { return static_cast<double>(sum.execution_count); });
   add("nv_inference_request_duration_us", "Time of all successful requests in the server, in microseconds.",
-      [](const auto& sum) { return static_cast<double>(sum.success.nanoseconds / 1'000); });
+      [](const auto& sum) { return micros(sum.success); });
   add("nv_inference_queue_duration_us", "Time that successful requests waited, in microseconds.",
-      [](const auto& sum) { return static_cast<double>(sum.queue.nanoseconds / 1'000); });
+      [](const auto& sum) { return micros(sum.queue); });
   add("nv_inference_compute_input_duration_us",
       "Time until successful requests' inputs were joined, in microseconds.",
-      [](const auto& sum) { return static_cast<double>(sum.compute_input.nanoseconds / 1'000); });
+      [](const auto& sum) { return micros(sum.compute_input); });
   add("nv_inference_compute_infer_duration_us", "Time of successful requests in the model, in microseconds.",
-      [](const auto& sum) { return static_cast<double>(sum.compute_infer.nanoseconds / 1'000); });
+      [](const auto& sum) { return micros(sum.compute_infer); });
   add("nv_inference_compute_output_duration_us",
       "Time until successful requests' outputs were dealt out, in microseconds.",
-      [](const auto& sum) { return static_cast<double>(sum.compute_output.nanoseconds / 1'000); });
+      [](const auto& sum) { return micros(sum.compute_output); });
   add("nv_cache_num_hits_per_model", "Answers from a response cache; there is none yet.",
       [](const auto&) { return 0.0; });
   add("nv_cache_num_misses_per_model", "Requests that a response cache could not answer; there is none yet.",

@@ -23,7 +23,9 @@ TEST(ContentCoding, ThereAndBack) {
       EXPECT_EQ(*unpacked, text);
       EXPECT_GE(unpacked->capacity(), text.size() + 64);
     }
-    if (coding != Coding::kIdentity) EXPECT_LT(compress(coding, kText)->size(), kText.size() / 2);
+    if (coding != Coding::kIdentity) {
+      EXPECT_LT(compress(coding, kText)->size(), kText.size() / 2);
+    }
   }
 }
 
