@@ -315,10 +315,13 @@ def test_regions_come_and_go_under_requests(served, memory):
                     assert "already in manager" in str(error) or "Unable to find" in str(error), error
         return worked
 
-    with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        assert all(done > 0 for done in pool.map(work, range(3)))
-        list(pool.map(work, range(6)))
-    served.post("/v2/systemsharedmemory/unregister")
+    try:
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            done = list(pool.map(work, range(6)))
+    finally:
+        served.post("/v2/systemsharedmemory/unregister")
+    assert done[0] == 40  # letting go of what is not there is no error
+    assert sum(done[1:3]) > 0
     assert served.get("/v2/systemsharedmemory/status").json() == []
 
 
