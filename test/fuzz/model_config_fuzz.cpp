@@ -1,5 +1,6 @@
 // Any bytes as a config.pbtxt, and as a label file: refused with a message, or structs that keep their
 // promises.
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -42,7 +43,7 @@ void check_config(const model::ModelConfig& config) {
   for (const auto& port : config.inputs) check_port(port);
   for (const auto& port : config.outputs) check_port(port);
   if (config.dynamic_batching) {
-    require(config.dynamic_batching->max_queue_delay.count() >= 0);
+    require(config.dynamic_batching->max_queue_delay.value_or(std::chrono::microseconds(0)).count() >= 0);
     for (const std::int64_t size : config.dynamic_batching->preferred_batch_sizes) {
       require(size >= 1 && size <= config.max_batch_size.value_or(size));
     }
