@@ -74,7 +74,8 @@ void StatisticsSheet::add_batches_to(std::vector<request::BatchStatistics>& batc
       const std::uint64_t size = i * kChunk + j + 1;
       auto batch = std::ranges::lower_bound(batches, size, {}, &request::BatchStatistics::batch_size);
       if (batch == batches.end() || batch->batch_size != size) {
-        batch = batches.insert(batch, request::BatchStatistics{.batch_size = size});
+        batch = batches.emplace(batch);
+        batch->batch_size = size;
       }
       add(batch->compute_input, runs, figures.input.value());
       add(batch->compute_infer, runs, figures.infer.value());

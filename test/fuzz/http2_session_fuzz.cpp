@@ -149,7 +149,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(world.metrics.http2_streams.value() == 0);
   for (const auto& exchange : handler.kept) {
     require(*exchange->gone());
-    exchange->respond({.headers = {}});
+    exchange->respond(net::HttpResponse());
   }
   return 0;
 }
