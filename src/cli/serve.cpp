@@ -175,10 +175,9 @@ int serve(const ServeOptions& options) {
       options.loops > 0 ? static_cast<std::size_t>(options.loops) : runtime::usable_processors();
   runtime::LoopGroup loops(loop_count);
   serve::Service service(registry, *std::move(log), log_mode_of(options.log_mode), options.log_inputs);
-  service.set_repository(
-      std::make_unique<model::LiveRepository>(service.catalog(), registry, **engine,
-                                              repository_options(options, loop_count)),
-      options.strict_readiness);
+  service.set_repository(std::make_unique<model::LiveRepository>(service.catalog(), registry, **engine,
+                                                                 repository_options(options, loop_count)),
+                         options.strict_readiness);
   http::Predictor predictor(service);
   http::Router router(registry, limits_of(options).body_bytes);
   http::add_predict_routes(router, service, predictor);
@@ -193,9 +192,9 @@ int serve(const ServeOptions& options) {
   http::add_documentation_routes(router, service, kVersion);
   registry.gauge("saccade_build_info", "Always 1; the version is a label.", {{"version", kVersion}}).set(1);
 
-  grpc::GrpcHandler calls(service, registry, loops,
-                          {.message_bytes = options.max_body_bytes, .stream_in_flight = options.websocket_in_flight},
-                          kVersion);
+  grpc::GrpcHandler calls(
+      service, registry, loops,
+      {.message_bytes = options.max_body_bytes, .stream_in_flight = options.websocket_in_flight}, kVersion);
   Front front(router, calls);
   net::Server server(loops, limits_of(options), front, registry);
   if (const base::Status secured = use_tls(options, server); !secured) return fail(secured.error());
