@@ -3,27 +3,12 @@
 // answer. What is taken must be JSON to another parser too, but for the words NaN and Infinity.
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <string_view>
 
-#include <boost/json.hpp>
-
 #include "infer_check.h"
-
-namespace {
+#include "json_text.h"
 
 using namespace saccade;
-
-bool is_json(std::string_view text) {
-  boost::system::error_code error;
-  boost::json::parse_options options;
-  options.max_depth = 1000;
-  const auto value = boost::json::parse(text, error, {}, options);
-  return !error || error == boost::json::error::exponent_overflow;
-}
-
-}  // namespace
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -32,10 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   size -= 2;
   // 255 and 254: all of it, none of it; else in 64ths.
   const std::size_t json_bytes = data[1] == 255 ? size : data[1] == 254 ? 0 : size * (data[1] % 64U) / 64;
-  const auto buffer = std::make_unique<char[]>(size + 64);
-  std::memcpy(buffer.get(), data + 2, size);
-  std::memset(buffer.get() + size, '"', 64);  // what follows must not matter
-  const std::string_view body(buffer.get(), size);
+  const PaddedText padded(data + 2, size);
+  const std::string_view body = padded.view();
   const auto request = protocol::decode_infer_json(body, json_bytes, model, SmallRegions());
   if (!request) {
     require(request.error().code == base::Code::kInvalidArgument && !request.error().message.empty());

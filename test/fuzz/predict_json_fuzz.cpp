@@ -2,13 +2,10 @@
 // a message, or inputs that keep their promises. What is taken must be JSON to another parser too.
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
 
-#include <boost/json.hpp>
-
+#include "json_text.h"
 #include "made_models.h"
 #include "protocol/predict_request.h"
 
@@ -34,14 +31,6 @@ void check(const protocol::PredictRequest& request, const request::ModelSignatur
   }
 }
 
-bool is_json(std::string_view text) {
-  boost::system::error_code error;
-  boost::json::parse_options options;
-  options.max_depth = 1000;
-  const auto value = boost::json::parse(text, error, {}, options);
-  return !error || error == boost::json::error::exponent_overflow;
-}
-
 }  // namespace
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's
@@ -49,10 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 1) return 0;
   const request::ModelSignature& model = made_models()[data[0] % made_models().size()];
   --size;
-  const auto buffer = std::make_unique<char[]>(size + 64);
-  std::memcpy(buffer.get(), data + 1, size);
-  std::memset(buffer.get() + size, '"', 64);  // what follows must not matter
-  const std::string_view text(buffer.get(), size);
+  const PaddedText padded(data + 1, size);
+  const std::string_view text = padded.view();
   if (const auto request = protocol::decode_predict(text, model)) {
     check(*request, model);
     require(is_json(text));

@@ -3,14 +3,11 @@
 // JSON to another parser too.
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <boost/json.hpp>
-
+#include "json_text.h"
 #include "made_models.h"
 #include "protocol/v1_request.h"
 #include "protocol/v1_response.h"
@@ -31,14 +28,6 @@ const std::vector<request::ModelSignature>& models() {
     return made;
   }();
   return all;
-}
-
-bool is_json(std::string_view text) {
-  boost::system::error_code error;
-  boost::json::parse_options options;
-  options.max_depth = 1000;
-  const auto value = boost::json::parse(text, error, {}, options);
-  return !error || error == boost::json::error::exponent_overflow;
 }
 
 // NaN and Infinity, which are taken and written, but are not JSON.
@@ -73,10 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 1) return 0;
   const request::ModelSignature& model = models()[data[0] % models().size()];
   --size;
-  const auto buffer = std::make_unique<char[]>(size + 64);
-  std::memcpy(buffer.get(), data + 1, size);
-  std::memset(buffer.get() + size, '"', 64);  // what follows must not matter
-  const std::string_view text(buffer.get(), size);
+  const PaddedText padded(data + 1, size);
+  const std::string_view text = padded.view();
   for (const auto decode : {protocol::decode_v1_predict, protocol::decode_v1_classify}) {
     if (const auto request = decode(text, model)) {
       check(*request, model);

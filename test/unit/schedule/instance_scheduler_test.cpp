@@ -6,6 +6,7 @@
 
 #include "desk.h"
 #include "fake_model.h"
+#include "on_instances.h"
 #include "schedule/scheduler.h"
 
 namespace saccade::schedule {
@@ -14,17 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using Runs = std::vector<std::int64_t>;
 
-class InstanceScheduler : public testing::Test {
- protected:
-  std::unique_ptr<Scheduler> make(const BatchPolicy& policy, std::size_t count = 1) {
-    return make_instance_scheduler(sessions_of(model_, count), policy, metrics_);
-  }
-
-  observe::Registry registry_;
-  MetricsPointer metrics_ = std::make_shared<ModelMetrics>(registry_, "m", "1");
-  FakeModel model_;
-  Desk desk_;
-};
+class InstanceScheduler : public OnInstances {};
 
 TEST_F(InstanceScheduler, WithoutDelayAnIdleInstanceStartsAtOnce) {
   const auto scheduler = make({.max_batch_size = 8});

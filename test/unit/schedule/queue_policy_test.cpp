@@ -6,6 +6,7 @@
 
 #include "desk.h"
 #include "fake_model.h"
+#include "on_instances.h"
 #include "schedule/batch_queue.h"
 #include "schedule/scheduler.h"
 
@@ -163,17 +164,7 @@ TEST_F(Queue, KeptInOrderNobodyOvertakes) {
 
 // In a scheduler
 
-class Instances : public testing::Test {
- protected:
-  std::unique_ptr<Scheduler> make(const BatchPolicy& policy, std::size_t count = 1) {
-    return make_instance_scheduler(sessions_of(model_, count), policy, metrics_);
-  }
-
-  observe::Registry registry_;
-  MetricsPointer metrics_ = std::make_shared<ModelMetrics>(registry_, "m", "1");
-  FakeModel model_;
-  Desk desk_;
-};
+class Instances : public OnInstances {};
 
 TEST_F(Instances, AnswerInTimeThoughAllAreBusy) {
   const auto scheduler = make({.max_batch_size = 1, .queue = {.allow_timeout_override = true}});
