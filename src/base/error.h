@@ -5,6 +5,7 @@
 // Exceptions of libraries are caught at the wall of the room that uses them and become an Error there.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -31,6 +32,8 @@ enum class Code : std::uint8_t {
 struct Error {
   Code code = Code::kInternal;
   std::string message;
+  // When another try may work; 0: not known. Said to the caller with kUnavailable and kRateLimited.
+  std::chrono::milliseconds retry_after{0};
 };
 
 template <typename T>

@@ -42,12 +42,20 @@ class Session {
   virtual base::Result<std::shared_ptr<RunOutputs>> run(std::span<const tensor::TensorView> inputs) = 0;
   // Whether a run uses no other thread than its caller's.
   virtual bool runs_on_caller() const { return false; }
+  // One more session of the same loaded model, which may run beside this one on another thread and shares the
+  // weights with it. Cheap. Null where the engine can't share: then the file has to be opened again.
+  virtual std::unique_ptr<Session> share() { return nullptr; }
 };
 
 // How far a session changes the model's graph to make it faster.
 enum class GraphOptimization : std::uint8_t { kNone, kBasic, kExtended, kAll };
 
+// What a session computes on.
+enum class Device : std::uint8_t { kCpu, kCuda, kTensorRt };
+
 struct SessionOptions {
+  Device device = Device::kCpu;
+  int device_id = 0;        // which of several, for others than the CPU
   int threads = 1;          // inside one operator; instances × threads should not exceed the cores; 0: all
   int threads_between = 1;  // for operators beside each other, where `parallel`; 0: all
   bool parallel = false;    // operators that don't need each other run at the same time
@@ -59,6 +67,10 @@ class Engine {
   virtual ~Engine() = default;
   virtual std::string name() const = 0;     // "onnxruntime"
   virtual std::string version() const = 0;  // "1.32.0"
+  // Whether files of this name are read ("model.onnx").
+  virtual bool reads(const std::filesystem::path& model) const = 0;
+  // What the protocol calls such a model: "onnxruntime_onnx".
+  virtual std::string platform(const std::filesystem::path& model) const = 0;
   virtual base::Result<std::unique_ptr<Session>> open(const std::filesystem::path& model,
                                                       const SessionOptions& options) = 0;
 };

@@ -7,6 +7,8 @@
 #include <map>
 #include <vector>
 
+#include "request/objective.h"
+
 namespace saccade::schedule {
 
 // How long and how many requests of one priority level may wait.
@@ -22,6 +24,9 @@ struct QueuePolicy {
 };
 
 struct BatchPolicy {
+  request::Objective objective;                     // what the answers are held to; may be not stated
+  std::size_t min_instances = 0;                    // runs that are kept ready to go on side by side
+  std::size_t max_instances = 0;                    // most runs side by side; 0: as many as fit the processors
   std::int64_t max_batch_size = 0;                  // items in one run; 0: each request runs alone
   std::vector<std::int64_t> preferred_batch_sizes;  // sent off at once when reached; ascending
   std::chrono::microseconds max_queue_delay{0};     // how long a free instance waits for a fuller batch

@@ -15,6 +15,10 @@ class OnnxRuntimeEngine final : public Engine {
 
   std::string name() const override { return "onnxruntime"; }
   std::string version() const override { return version_; }
+  bool reads(const std::filesystem::path& model) const override {
+    return model.extension() == ".onnx" || model.extension() == ".ort";
+  }
+  std::string platform(const std::filesystem::path&) const override { return "onnxruntime_onnx"; }
   base::Result<std::unique_ptr<Session>> open(const std::filesystem::path& model,
                                               const SessionOptions& options) override {
     return OnnxRuntimeSession::open(environment_, model, options);

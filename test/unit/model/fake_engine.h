@@ -75,6 +75,8 @@ inline engine::ModelFacts classifier_facts() {
 class ClassifierEngine final : public engine::Engine {
  public:
   std::string name() const override { return "fake"; }
+  bool reads(const std::filesystem::path&) const override { return true; }
+  std::string platform(const std::filesystem::path&) const override { return name() + "_onnx"; }
   std::string version() const override { return "1"; }
   base::Result<std::unique_ptr<engine::Session>> open(const std::filesystem::path&,
                                                       const engine::SessionOptions&) override {

@@ -23,6 +23,8 @@ using namespace std::chrono_literals;
 class FileEngine final : public engine::Engine {
  public:
   std::string name() const override { return "onnxruntime"; }
+  bool reads(const std::filesystem::path&) const override { return true; }
+  std::string platform(const std::filesystem::path&) const override { return name() + "_onnx"; }
   std::string version() const override { return "1"; }
   base::Result<std::unique_ptr<engine::Session>> open(const fs::path& file,
                                                       const engine::SessionOptions&) override {

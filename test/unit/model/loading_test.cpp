@@ -17,6 +17,8 @@ namespace fs = std::filesystem;
 class RecordingEngine final : public engine::Engine {
  public:
   std::string name() const override { return "onnxruntime"; }
+  bool reads(const std::filesystem::path&) const override { return true; }
+  std::string platform(const std::filesystem::path&) const override { return name() + "_onnx"; }
   std::string version() const override { return "1"; }
   base::Result<std::unique_ptr<engine::Session>> open(const fs::path&,
                                                       const engine::SessionOptions& options) override {
