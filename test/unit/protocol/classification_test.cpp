@@ -15,7 +15,7 @@ using Strings = std::vector<std::string>;
 template <typename T>
 tensor::Tensor of(DataType type, const Shape& shape, const std::vector<T>& values) {
   tensor::Tensor tensor(type, shape);
-  std::memcpy(tensor.data(), values.data(), tensor.byte_size());
+  if (!values.empty()) std::memcpy(tensor.data(), values.data(), tensor.byte_size());
   return tensor;
 }
 
