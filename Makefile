@@ -57,11 +57,16 @@ fuzz: ## Run each fuzz target for FUZZ_SECONDS (60).
 	@scripts/fuzz $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: build ## Compare with FastAPI and a bare loop on this machine, in one run; then perf_analyzer on REST and gRPC.
+bench: build ## Compare with its peers and two bare loops on this machine, in one run; then gRPC (h2load), perf_analyzer, many connections.
 	@scripts/install-packages bench
-	@scripts/build release saccade bench_bare_loop bench_websocket_load -- -DSACCADE_BENCH=ON
+	@test/models/fetch
+	@scripts/build release saccade bench_bare_loop bench_raw_loop bench_websocket_load bench_open_loop bench_open_loop_check bench_no_model bench_no_model_grpc -- -DSACCADE_BENCH=ON
 	@bench/run.py $(BENCH_ARGS)
+	@bench/h2load.py
 	@bench/perf.py
+	@bench/connections.py
+	@bench/overload.py --self-check
+	@bench/overload.py
 
 .PHONY: clients
 clients: build ## gRPC clients of five languages, and h2spec.

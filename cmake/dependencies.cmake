@@ -12,7 +12,7 @@ find_package(Protobuf REQUIRED)
 find_package(Boost 1.81 CONFIG REQUIRED)
 
 set(SACCADE_DEPS "${CMAKE_SOURCE_DIR}/.deps" CACHE PATH "where scripts/fetch-dependencies put its libraries")
-foreach(needed onnxruntime/include/onnxruntime_cxx_api.h llhttp/src/llhttp.c swagger-ui/.stamp)
+foreach(needed onnxruntime/include/onnxruntime_cxx_api.h openvino/include/openvino/c/openvino.h llhttp/src/llhttp.c swagger-ui/.stamp)
   if(NOT EXISTS "${SACCADE_DEPS}/${needed}")
     message(FATAL_ERROR "${SACCADE_DEPS}/${needed} is missing: run scripts/fetch-dependencies first (make build does)")
   endif()
@@ -27,6 +27,11 @@ add_library(nghttp2 ALIAS PkgConfig::NGHTTP2)
 add_library(onnxruntime INTERFACE)
 target_include_directories(onnxruntime SYSTEM INTERFACE "${SACCADE_DEPS}/onnxruntime/include")
 target_compile_definitions(onnxruntime INTERFACE SACCADE_ONNXRUNTIME_DIRECTORY="${SACCADE_DEPS}/onnxruntime/lib")
+
+# OpenVINO likewise.
+add_library(openvino INTERFACE)
+target_include_directories(openvino SYSTEM INTERFACE "${SACCADE_DEPS}/openvino/include")
+target_compile_definitions(openvino INTERFACE SACCADE_OPENVINO_DIRECTORY="${SACCADE_DEPS}/openvino/lib")
 
 add_library(llhttp STATIC "${SACCADE_DEPS}/llhttp/src/llhttp.c" "${SACCADE_DEPS}/llhttp/src/api.c"
                           "${SACCADE_DEPS}/llhttp/src/http.c")

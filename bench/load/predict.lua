@@ -13,7 +13,8 @@ function init(args)
   local file = assert(io.open(path, "rb"))
   wrk.method = "POST"
   wrk.body = file:read("*a")
-  wrk.headers["Content-Type"] = "application/json"
+  -- unless -H says otherwise
+  wrk.headers["Content-Type"] = wrk.headers["Content-Type"] or "application/json"
   file:close()
 end
 

@@ -1,10 +1,9 @@
 #include <cstdio>
 
 #include "cli/commands.h"
-#include "engine/onnxruntime/onnxruntime_engine.h"
-#include "model/completion.h"
+#include "cli/engines.h"
+#include "model/open_model.h"
 #include "model/repository.h"
-#include "model/session_settings.h"
 #include "model/warmup.h"
 #include "observe/log.h"
 
@@ -24,30 +23,38 @@ void print_wrong(const base::Error& error) {
   std::printf("WRONG %s\n", error.message.c_str());
 }
 
-bool check_model(const model::ModelSource& source, engine::Engine& engine) {
+// "onnxruntime 1.32.0", or all between which the measuring decides.
+std::string tried(const model::ModelSource& source, const engine::EngineSet& engines,
+                  const model::OpenedModel& opened) {
+  const auto all = model::engines_for(source, engines, "auto");
+  if (!all || all->size() < 2 || !opened.completed.probed.ran ||
+      opened.options.device != engine::Device::kCpu) {
+    return opened.engine->name() + " " + opened.engine->version();
+  }
+  std::string text;
+  for (const engine::Engine* engine : *all) {
+    text += (text.empty() ? "" : " or ") + engine->name() + " " + engine->version();
+  }
+  return text + ", whichever is faster when it is served";
+}
+
+bool check_model(const model::ModelSource& source, const engine::EngineSet& engines) {
   for (const std::string& warning : source.warnings) std::printf("warning: %s\n", warning.c_str());
-  const auto settings = model::session_settings(source);
-  if (!settings) {
-    print_wrong(settings.error());
+  model::LoadOptions options;
+  options.engine_budget = {};
+  auto opened = model::open_model(source, engines, options);
+  if (!opened) {
+    print_wrong(opened.error());
     return false;
   }
-  auto session = engine.open(source.file, settings->options);
-  if (!session) {
-    print_wrong(session.error());
-    return false;
-  }
-  const auto completed = model::complete(source, **session, engine.name() + "_onnx", {});
-  if (!completed) {
-    print_wrong(completed.error());
-    return false;
-  }
+  const model::CompletedModel& completed = opened->completed;
   std::vector<std::unique_ptr<engine::Session>> sessions;
-  sessions.push_back(*std::move(session));
-  if (const base::Status warm = model::warm_up(source, *completed, sessions); !warm) {
+  sessions.push_back(std::move(opened->session));
+  if (const base::Status warm = model::warm_up(source, completed, sessions); !warm) {
     print_wrong(warm.error());
     return false;
   }
-  const request::ModelSignature& signature = *completed->signature;
+  const request::ModelSignature& signature = *completed.signature;
   std::printf("OK %s version %s (%s)\n", signature.name.c_str(), signature.version.c_str(),
               source.file.c_str());
   print_ports("input ", signature.inputs);
@@ -59,12 +66,12 @@ bool check_model(const model::ModelSource& source, engine::Engine& engine) {
   }
   std::printf("  answers as %s\n",
               signature.classifies() ? "a classifier: prediction, class, confidence" : "its outputs by name");
-  if (completed->probed.ran) {
-    std::printf("  one item takes %.3f ms on one thread\n",
-                static_cast<double>(completed->probed.run_time.count()) / 1e6);
+  if (completed.probed.ran) {
+    std::printf("  one item takes %.3f ms on one thread with %s\n",
+                static_cast<double>(completed.probed.run_time.count()) / 1e6, opened->engine->name().c_str());
   }
-  for (const std::string& warning : settings->warnings) std::printf("warning: %s\n", warning.c_str());
-  for (const std::string& warning : completed->warnings) std::printf("warning: %s\n", warning.c_str());
+  std::printf("  engine %s\n", tried(source, engines, *opened).c_str());
+  for (const std::string& warning : completed.warnings) std::printf("warning: %s\n", warning.c_str());
   return true;
 }
 
@@ -72,11 +79,7 @@ bool check_model(const model::ModelSource& source, engine::Engine& engine) {
 
 int check(const CheckOptions& options) {
   observe::set_up_log("warning");
-  auto engine = engine::onnxruntime::make_engine();
-  if (!engine) {
-    print_wrong(engine.error());
-    return 1;
-  }
+  const engine::EngineSet engines = make_engines();
   // An argument that is wrong in itself hides none of the others.
   bool all = true;
   std::vector<model::FoundModels> found;
@@ -96,7 +99,7 @@ int check(const CheckOptions& options) {
   }
   for (const std::string& warning : merged->warnings) std::printf("warning: %s\n", warning.c_str());
   for (const base::Error& problem : merged->problems) print_wrong(problem);
-  for (const model::ModelSource& source : merged->models) all = check_model(source, **engine) && all;
+  for (const model::ModelSource& source : merged->models) all = check_model(source, engines) && all;
   return all && merged->problems.empty() ? 0 : 1;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <type_traits>
 
@@ -10,6 +11,7 @@
 #include "cli/config_file.h"
 #include "cli/nearest.h"
 #include "cli/version.h"
+#include "request/objective.h"
 
 namespace saccade::cli {
 namespace {
@@ -51,6 +53,37 @@ void define_repository(CLI::App& app, ServeOptions& options) {
       ->group(group);
 }
 
+// An objective that can't be read is said like any other wrong flag.
+std::string check_objective(const std::string& text) {
+  const auto objective = request::parse_objective(text);
+  return objective ? "" : objective.error().message;
+}
+
+void define_schedule(CLI::App& app, ServeOptions& options) {
+  const std::string group = "Latency and engines (a model's config.pbtxt goes before)";
+  add(app, "--objective", options.objective,
+      "the latency that accepted requests are held to, p99=20ms; what can't be answered in time is refused "
+      "at "
+      "once with 503")
+      ->check(check_objective)
+      ->group(group);
+  add(app, "--engine", options.engine,
+      "what runs the models; auto: the one that is faster here, measured when a model is loaded")
+      ->check(CLI::IsMember({"auto", "onnxruntime", "openvino"}))
+      ->group(group);
+  add(app, "--engine-cache", options.engine_cache,
+      "the directory where it is kept which engine was faster; otherwise saccade/engines in the user's cache; "
+      "none: measured at every load")
+      ->group(group);
+  add(app, "--min-instances", options.min_instances, "runs of a model that are kept ready side by side")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{1024}))
+      ->group(group);
+  add(app, "--max-instances", options.max_instances,
+      "most runs of a model side by side; 0: as many as fit the processors")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{1024}))
+      ->group(group);
+}
+
 void define_serve(CLI::App& app, ServeOptions& options) {
   app.footer(
       "Examples:\n"
@@ -84,6 +117,7 @@ void define_serve(CLI::App& app, ServeOptions& options) {
   add(app, "--trace-file", options.trace_file,
       "where requests' traces go, in Triton's form, once POST /v2/trace/setting asks for some");
 
+  define_schedule(app, options);
   const std::string log_group = "Prediction log";
   add(app, "--log", options.log, "sqlite:FILE (relative), sqlite:///FILE (absolute), or none")
       ->group(log_group);
@@ -153,9 +187,19 @@ void define_bench(CLI::App& app, BenchOptions& options) {
   app.add_option("model", options.model, "MODEL.onnx, or a model's directory")->required();
   add(app, "--price", options.price_per_core_hour, "price of a core for an hour, in any currency")
       ->check(CLI::Range(0.0, 1e6));
-  add(app, "--seconds", options.seconds, "to measure each batch size")->check(CLI::Range(0.01, 600.0));
+  add(app, "--seconds", options.seconds, "to measure each row")->check(CLI::Range(0.01, 600.0));
   add(app, "--max-batch", options.max_batch, "the largest batch to try")->check(CLI::Range(1, 65'536));
-  add(app, "--threads", options.threads, "inside one run")->check(CLI::Range(1, 256));
+  add(app, "--engine", options.engine,
+      "auto: as `serve` would run it, measured now; all: every engine, number of threads and of instances; or one "
+      "engine's name")
+      ->check(CLI::IsMember({"auto", "all", "onnxruntime", "openvino"}));
+  add(app, "--threads", options.threads, "inside one run; 0: auto's choice, or 1, or with `all` each number")
+      ->check(CLI::Range(0, 256));
+  add(app, "--instances", options.instances,
+      "runs side by side; 0: as many as fit the processors, or with `all` each number")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{256}));
+  add(app, "--rounds", options.rounds, "turns in which the time of each row is spent, in between the others'")
+      ->check(CLI::Range(1, 100));
   add_switch(app, "--json", options.json, "print JSON instead of a table");
 }
 
@@ -165,6 +209,17 @@ std::vector<std::string> flags_of(const CLI::App& app) {
     for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
   }
   return flags;
+}
+
+// CLI11 since 2.4 passes over a variable whose value it can't take.
+std::string wrong_environment(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_envname().empty() || option->count() > 0) continue;
+    const char* value = std::getenv(option->get_envname().c_str());  // no other thread runs yet
+    if (value == nullptr || *value == '\0') continue;
+    return option->get_envname() + "=" + value + " is nothing that " + option->get_name() + " takes";
+  }
+  return {};
 }
 
 int refuse(const std::string& message, const std::string& command) {
@@ -221,6 +276,9 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return report(app, error, argc, argv);
+  }
+  if (const std::string wrong = wrong_environment(*serve_command); serve_command->parsed() && !wrong.empty()) {
+    return refuse(wrong, "serve");
   }
   if (serve_command->parsed()) return serve(serve_options);
   if (check_command->parsed()) return check(check_options);

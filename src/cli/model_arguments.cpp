@@ -30,7 +30,13 @@ std::vector<base::Error> problems_without_a_model(const std::vector<std::string>
   return problems;
 }
 
-model::RepositoryOptions repository_options(const ServeOptions& options, std::size_t loops) {
+std::filesystem::path choice_directory(const std::string& said) {
+  if (said == "none") return {};
+  return said.empty() ? model::ChoiceMemory::default_directory() : std::filesystem::path(said);
+}
+
+model::RepositoryOptions repository_options(const ServeOptions& options, std::size_t loops,
+                                            std::shared_ptr<schedule::RunPool> pool) {
   using model::ControlMode;
   model::RepositoryOptions repository;
   repository.arguments = options.models;
@@ -45,8 +51,18 @@ model::RepositoryOptions repository_options(const ServeOptions& options, std::si
   repository.load.batching.max_batch_size = options.max_batch_size;
   repository.load.batching.max_queue_delay = std::chrono::microseconds(options.max_queue_delay_us);
   repository.load.batching.max_queue = options.max_queue;
+  if (!options.objective.empty()) {
+    if (const auto objective = request::parse_objective(options.objective)) {
+      repository.load.batching.schedule.objective = *objective;
+    }
+  }
+  repository.load.batching.schedule.min_instances = options.min_instances;
+  repository.load.batching.schedule.max_instances = options.max_instances;
+  repository.load.engine = options.engine;
+  repository.load.choices = std::make_shared<model::ChoiceMemory>(choice_directory(options.engine_cache));
   repository.load.processors = runtime::usable_processors();
   repository.load.loops = loops;
+  repository.load.pool = std::move(pool);
   return repository;
 }
 

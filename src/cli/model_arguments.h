@@ -1,6 +1,7 @@
 // From the models named on the command line to models found and loaded.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ base::Result<model::FoundModels> find_all(const std::vector<std::string>& argume
 std::vector<base::Error> problems_without_a_model(const std::vector<std::string>& arguments,
                                                   const model::FoundModels& found);
 
-model::RepositoryOptions repository_options(const ServeOptions& options, std::size_t loops);
+// Where it is kept which engine is faster: the directory that is named, none for "none", the user's cache where
+// nothing is said.
+std::filesystem::path choice_directory(const std::string& said);
+
+model::RepositoryOptions repository_options(const ServeOptions& options, std::size_t loops,
+                                            std::shared_ptr<schedule::RunPool> pool);
 
 }  // namespace saccade::cli

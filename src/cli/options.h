@@ -35,6 +35,11 @@ struct ServeOptions {
   double log_retention_days = 0;
   std::int64_t log_max_bytes = 0;
 
+  std::string objective;        // as request::parse_objective reads it; empty: none
+  std::string engine = "auto";  // auto, or one engine's name
+  std::string engine_cache;     // a directory, or none; empty: the user's cache
+  std::size_t min_instances = 0;
+  std::size_t max_instances = 0;  // 0: as many as fit the processors
   std::int64_t max_batch_size = 64;
   int max_queue_delay_us = 0;
   std::size_t max_queue = 4096;
@@ -59,7 +64,10 @@ struct BenchOptions {
   double price_per_core_hour = 0.04;
   double seconds = 1.0;
   std::int64_t max_batch = 64;
-  int threads = 1;
+  std::string engine = "auto";  // auto: what serve would take; all: every combination; or one engine's name
+  int threads = 0;              // 0: auto's choice, otherwise 1
+  std::size_t instances = 0;    // 0: as many as fit the processors
+  int rounds = 5;
   bool json = false;
 };
 

@@ -6,16 +6,17 @@
 #include <thread>
 
 #include "cli/commands.h"
+#include "cli/engines.h"
 #include "cli/example_commands.h"
 #include "cli/front.h"
 #include "cli/metrics_address.h"
 #include "cli/model_arguments.h"
 #include "cli/version.h"
-#include "engine/onnxruntime/onnxruntime_engine.h"
 #include "http/routes.h"
 #include "net/server.h"
 #include "observe/log.h"
 #include "runtime/processors.h"
+#include "schedule/run_pool.h"
 #include "serve/service.h"
 
 namespace saccade::cli {
@@ -164,8 +165,7 @@ int serve(const ServeOptions& options) {
   raise_descriptor_limit();
 
   if (const base::Status looked = look_at_models(options); !looked) return fail(looked.error());
-  auto engine = engine::onnxruntime::make_engine();
-  if (!engine) return fail(engine.error());
+  const engine::EngineSet engines = make_engines();
 
   observe::Registry registry;
   auto log = open_log(options, registry);
@@ -174,9 +174,12 @@ int serve(const ServeOptions& options) {
   const std::size_t loop_count =
       options.loops > 0 ? static_cast<std::size_t>(options.loops) : runtime::usable_processors();
   runtime::LoopGroup loops(loop_count);
+  // Its threads outlive all models: they end with the service.
+  const auto pool = std::make_shared<schedule::RunPool>(runtime::usable_processors());
+  pool->add_metrics(registry);
   serve::Service service(registry, *std::move(log), log_mode_of(options.log_mode), options.log_inputs);
-  service.set_repository(std::make_unique<model::LiveRepository>(service.catalog(), registry, **engine,
-                                                                 repository_options(options, loop_count)),
+  service.set_repository(std::make_unique<model::LiveRepository>(service.catalog(), registry, engines,
+                                                                 repository_options(options, loop_count, pool)),
                          options.strict_readiness);
   http::Predictor predictor(service);
   http::Router router(registry, limits_of(options).body_bytes);
@@ -184,6 +187,7 @@ int serve(const ServeOptions& options) {
   http::add_infer_routes(router, service);
   http::add_log_routes(router, service);
   http::add_status_routes(router, service);
+  http::add_schedule_routes(router, service);
   http::add_v2_model_routes(router, service, kVersion);
   http::add_v2_repository_routes(router, service);
   http::add_v2_setting_routes(router, service);

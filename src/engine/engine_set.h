@@ -18,7 +18,9 @@ class EngineSet {
  public:
   void add(std::unique_ptr<Engine> engine) { engines_.push_back(std::move(engine)); }
   // An engine that this build knows and this machine lacks; the error says what was looked for, and where.
-  void add_missing(std::string name, base::Error why) { missing_.emplace_back(std::move(name), std::move(why)); }
+  void add_missing(std::string name, base::Error why) {
+    missing_.emplace_back(std::move(name), std::move(why));
+  }
 
   bool empty() const { return engines_.empty(); }
   const std::vector<std::unique_ptr<Engine>>& all() const { return engines_; }

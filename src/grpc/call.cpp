@@ -206,6 +206,10 @@ void Call::finish(const Outcome& outcome) {
   if (tells_encodings_) trailers.emplace_back("grpc-accept-encoding", kEncodings);
   trailers.emplace_back("grpc-status", std::to_string(static_cast<int>(outcome.code)));
   if (!outcome.message.empty()) trailers.emplace_back("grpc-message", percent_encode(outcome.message));
+  // The server's say in when a client's retry policy tries again (gRPC proposal A6).
+  if (outcome.retry_after.count() > 0) {
+    trailers.emplace_back("grpc-retry-pushback-ms", std::to_string(outcome.retry_after.count()));
+  }
   stream_->send_trailers(std::move(trailers));
   end_with(outcome.code);
 }

@@ -12,6 +12,7 @@
 #include "grpc/inference_service.h"
 #include "grpc/services.h"
 #include "grpc_service.pb.h"
+#include "protocol/infer_fields.h"
 #include "protocol/infer_response.h"
 #include "protocol/json_writer.h"
 #include "protocol/log_result.h"
@@ -56,18 +57,26 @@ class UnaryReply final : public serve::Reply {
   std::string frame_;
 };
 
-void infer(serve::Service& service, const std::shared_ptr<Call>& call, std::string_view bytes) {
-  if (const base::Status parts = check_parts(bytes); !parts) return call->fail(parts.error());
-  inference::ModelInferRequest& message = call->context().request;
-  if (!call->parse(bytes, message)) return LoopContext::trim(message, bytes.size());
-  auto decoded = decode(service, *call, message);
-  LoopContext::trim(message, bytes.size());
+void answer(serve::Service& service, const std::shared_ptr<Call>& call, base::Result<Decoded> decoded) {
   if (!decoded) return call->fail(decoded.error());
   serve::RecordOptions record = record_options(service, *decoded);
   auto reply = std::make_unique<UnaryReply>(call, std::move(decoded->request.outputs),
                                             decoded->request.inference.client_id, service.regions());
   serve::answer(service, decoded->model, std::move(decoded->request.inference), std::move(record),
                 call->loop(), std::move(reply));
+}
+
+void infer(serve::Service& service, const std::shared_ptr<Call>& call, std::string_view bytes) {
+  std::string client_id;  // also within what was decoded
+  std::optional<base::Result<Decoded>> decoded = decode_plain(service, *call, bytes, client_id);
+  if (!decoded) {
+    if (const base::Status parts = check_parts(bytes); !parts) return call->fail(parts.error());
+    inference::ModelInferRequest& message = call->context().request;
+    if (!call->parse(bytes, message)) return LoopContext::trim(message, bytes.size());
+    decoded = decode(service, *call, message);
+    LoopContext::trim(message, bytes.size());
+  }
+  answer(service, call, *std::move(decoded));
 }
 
 }  // namespace
@@ -92,22 +101,43 @@ base::Status check_parts(std::string_view message) {
   }
 }
 
-base::Result<Decoded> decode(serve::Service& service, Call& call,
-                             const inference::ModelInferRequest& message) {
-  if (const base::Status version = check_version(message.model_version()); !version) {
-    return std::unexpected(version.error());
-  }
-  if (message.model_name().empty()) {
-    return base::invalid_argument("model_name is empty; name the model to ask");
-  }
-  auto model = service.catalog().find(message.model_name(), message.model_version());
-  if (!model) return std::unexpected(std::move(model.error()));
-  auto request = protocol::decode_infer_message(message, *(*model)->signature(), service.regions());
+namespace {
+
+base::Result<serve::Service::ModelPointer> find_model(serve::Service& service, std::string_view name,
+                                                      std::string_view version) {
+  if (const base::Status right = check_version(version); !right) return std::unexpected(right.error());
+  if (name.empty()) return base::invalid_argument("model_name is empty; name the model to ask");
+  return service.catalog().find(name, version);
+}
+
+base::Result<Decoded> decoded_for(Call& call, serve::Service::ModelPointer model,
+                                  base::Result<protocol::InferRequest> request) {
   if (!request) return std::unexpected(std::move(request.error()));
   request->inference.caller_gone = call.gone();
   request->inference.arrived = base::now();
   request->inference.deadline = call.deadline();
-  return Decoded{*std::move(model), *std::move(request)};
+  return Decoded{std::move(model), *std::move(request)};
+}
+
+}  // namespace
+
+base::Result<Decoded> decode(serve::Service& service, Call& call,
+                             const inference::ModelInferRequest& message) {
+  auto model = find_model(service, message.model_name(), message.model_version());
+  if (!model) return std::unexpected(std::move(model.error()));
+  return decoded_for(call, *model,
+                     protocol::decode_infer_message(message, *(*model)->signature(), service.regions()));
+}
+
+std::optional<base::Result<Decoded>> decode_plain(serve::Service& service, Call& call,
+                                                  std::string_view message, std::string& client_id) {
+  protocol::InferFields fields;
+  if (!protocol::read_infer_fields(message, fields)) return std::nullopt;
+  client_id = std::string(fields.id);
+  auto model = find_model(service, fields.model_name, fields.model_version);
+  if (!model) return base::Result<Decoded>(std::unexpected(std::move(model.error())));
+  return decoded_for(call, *model,
+                     protocol::decode_infer_fields(fields, *(*model)->signature(), service.regions()));
 }
 
 serve::RecordOptions record_options(serve::Service& service, const Decoded& decoded) {

@@ -1,6 +1,7 @@
 #include "grpc/infer_stream.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -73,16 +74,21 @@ class StreamReply final : public serve::Reply {
 void InferStream::on_message(std::string_view bytes) {
   const std::uint64_t ticket = first_ + answers_.size();
   answers_.emplace_back();
-  if (const base::Status parts = check_parts(bytes); !parts)
-    return fail(ticket, parts.error().message, "", "");
-  inference::ModelInferRequest& message = call_.context().request;
-  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+  std::string client_id;
+  std::optional<base::Result<Decoded>> read = decode_plain(service_, call_, bytes, client_id);
+  if (!read) {
+    if (const base::Status parts = check_parts(bytes); !parts)
+      return fail(ticket, parts.error().message, "", "");
+    inference::ModelInferRequest& message = call_.context().request;
+    if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      LoopContext::trim(message, bytes.size());
+      return fail(ticket, "the message is no inference.ModelInferRequest", "", "");
+    }
+    read = decode(service_, call_, message);
+    client_id = message.id();
     LoopContext::trim(message, bytes.size());
-    return fail(ticket, "the message is no inference.ModelInferRequest", "", "");
   }
-  auto decoded = decode(service_, call_, message);
-  const std::string client_id = message.id();
-  LoopContext::trim(message, bytes.size());
+  base::Result<Decoded>& decoded = *read;
   if (!decoded) return fail(ticket, decoded.error().message, client_id, "");
   serve::RecordOptions record = record_options(service_, *decoded);
   auto reply = std::make_unique<StreamReply>(call_.shared_from_this(), *this, ticket,

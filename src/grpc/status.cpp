@@ -68,7 +68,7 @@ StatusCode status_of(base::Code code) {
 }
 
 Outcome outcome_of(const base::Error& error) {
-  return {status_of(error.code), error.message};
+  return {status_of(error.code), error.message, error.retry_after};
 }
 
 std::string_view status_name(StatusCode code) {

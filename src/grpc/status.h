@@ -1,6 +1,7 @@
 // How a call ends: one of gRPC's status codes and a message, as they travel in the trailers.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,6 +35,7 @@ inline constexpr std::size_t kStatusCodes = 17;
 struct Outcome {
   StatusCode code = StatusCode::kOk;
   std::string message;
+  std::chrono::milliseconds retry_after{0};  // 0: not known
 
   bool ok() const { return code == StatusCode::kOk; }
 };

@@ -1,5 +1,9 @@
 #include "http/call.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
 #include "protocol/json_writer.h"
 
 namespace saccade::http {
@@ -41,10 +45,16 @@ net::HttpResponse error_response(int status, std::string_view message) {
   return response;
 }
 
+// Retry-After (RFC 9110, 10.2.3) knows whole seconds only; retry-after-ms is what several clients of
+// inference services look at first.
 net::HttpResponse error_response(const base::Error& error) {
   net::HttpResponse response = error_response(status_of(error.code), error.message);
   if (error.code == base::Code::kUnavailable || error.code == base::Code::kRateLimited) {
-    response.headers.emplace_back("Retry-After", "1");
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(error.retry_after).count();
+    response.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
+    if (error.retry_after.count() > 0) {
+      response.headers.emplace_back("Retry-After-Ms", std::to_string(error.retry_after.count()));
+    }
   }
   return response;
 }

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <utility>
 
+#include "http/deadline.h"
 #include "http/routes.h"
 #include "protocol/infer_request.h"
 #include "protocol/infer_response.h"
@@ -81,6 +82,9 @@ class InferRoute {
   void operator()(const Call& call, const net::HttpRequest& request, const PathParameters& parameters) const {
     const auto model = service_.catalog().find(parameters[0], parameters[1]);
     if (!model) return call.fail(model.error());
+    if (const auto refused = (*model)->would_refuse(call.loop(), call.arrived())) return call.fail(*refused);
+    const auto deadline = deadline_of(request, call.arrived());
+    if (!deadline) return call.fail(deadline.error());
     const auto json_bytes = json_bytes_of(request);
     if (!json_bytes) return call.fail(json_bytes.error());
     auto decoded =
@@ -90,6 +94,7 @@ class InferRoute {
     request::InferenceRequest& inference = decoded->inference;
     inference.caller_gone = call.gone();
     inference.arrived = call.arrived();
+    inference.deadline = *deadline;
     serve::RecordOptions record;
     if (!inference.client_id.empty()) protocol::append_string(record.client_id, inference.client_id);
     if (service_.logs_inputs()) record.input = protocol::log_input(request.body.substr(0, *json_bytes));
@@ -107,7 +112,7 @@ Operation infer_operation(std::string summary) {
   return {.tag = "v2",
           .summary = std::move(summary),
           .description = "Tensors travel as JSON, as bytes behind the JSON, or in shared memory.",
-          .parameters = {in_header(std::string(kLengthHeader), bytes, schema::kWhole)},
+          .parameters = {in_header(std::string(kLengthHeader), bytes, schema::kWhole), in_timeout_header()},
           .body = {json("V2InferRequest"), {"application/octet-stream", schema::kBytes, {}}},
           .answers = {{.status = 200,
                        .description = "The outputs.",

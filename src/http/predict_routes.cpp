@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "http/deadline.h"
 #include "http/routes.h"
 #include "http/websocket_session.h"
 
@@ -35,6 +36,9 @@ class PredictRoute {
     if (!model) return call.fail(model.error());
     PredictCall predict{
         .payload = request.body, .loop = &call.loop(), .gone = call.gone(), .arrived = call.arrived()};
+    const auto deadline = deadline_of(request, call.arrived());
+    if (!deadline) return call.fail(deadline.error());
+    predict.deadline = *deadline;
     const std::string_view content_type = request.header("content-type");
     predict.binary = is_raw(content_type);
     if (!predict.binary && !is_json(content_type)) {
@@ -77,7 +81,8 @@ Operation predict_operation(std::string id, std::string summary, bool async) {
           "the elements themselves, little-endian, for a model with a single input.",
       .parameters = {in_query("version", "Which version of the model; the highest where it is left out."),
                      in_query("probabilities", "A classifier's answer lists the probability of every class.",
-                              schema::kFlag)},
+                              schema::kFlag),
+                     in_timeout_header()},
       .body = {json("PredictRequest"), {"application/octet-stream", schema::kBytes, {}}},
       .answers = {json_answer(200, "The prediction.", "PredictAnswer")},
       .errors = {404, 415, 500, 503, 504}};
@@ -101,7 +106,9 @@ Operation websocket_operation(std::string id, std::string summary) {
                               "Which version of the model; the newest at each message where it is left "
                               "out."),
                      in_query("probabilities", "Answers list the probability of every class.", schema::kFlag),
-                     in_query("response", "How answers are written.", R"({"enum":["json","binary"]})")},
+                     in_query("response", "How answers are written.", R"({"enum":["json","binary"]})"),
+                     in_query("timeout_ms", "How long each message's answer is worth waiting for.",
+                              R"({"type":"number","exclusiveMinimum":0})")},
       .answers = {{101, "The connection is a WebSocket from here on."}},
       .errors = {404, 426}};
 }
@@ -133,6 +140,12 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
     if (response != "json" && response != "binary") {
       return call.fail({base::Code::kInvalidArgument, "query parameter \"response\" takes json or binary"});
     }
+    base::Duration timeout{0};
+    if (const auto asked = query_value(request.query, "timeout_ms")) {
+      const auto until = deadline_after_ms(*asked, "query parameter \"timeout_ms\"", base::TimePoint{});
+      if (!until) return call.fail(until.error());
+      timeout = *until - base::TimePoint{};
+    }
     const auto& outputs = (*model)->signature()->outputs;
     const bool strings = std::ranges::any_of(
         outputs, [](const auto& output) { return output.type == tensor::DataType::kBytes; });
@@ -146,7 +159,8 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
                      PredictSession::Options{.model = (*model)->signature()->name,
                                              .version = query_value(request.query, "version").value_or(""),
                                              .probabilities = *probabilities,
-                                             .binary_answers = response == "binary"}));
+                                             .binary_answers = response == "binary",
+                                             .timeout = timeout}));
   };
   router.add("GET", "/ws/predict",
              websocket_operation("websocketDefault", "Predictions over WebSocket by the default model."),

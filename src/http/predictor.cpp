@@ -46,15 +46,23 @@ class PredictReply final : public serve::Reply {
   std::string payload_;
 };
 
+// Why a request is not run.
+PredictFailure failure(const PredictCall& call, base::Error error) {
+  const bool named = call.id_in_failure && !call.binary;
+  return {std::move(error), named ? protocol::find_id(call.payload) : std::string()};
+}
+
 }  // namespace
 
 void Predictor::predict(const serve::Service::ModelPointer& model, const PredictCall& call, Answer answer) {
+  if (auto refused = model->would_refuse(*call.loop, call.arrived)) {
+    return answer(std::unexpected(failure(call, *std::move(refused))));
+  }
   const auto& signature = *model->signature();
   auto decoded = call.binary ? protocol::decode_raw(call.payload, signature)
                              : protocol::decode_predict(call.payload, signature);
   if (!decoded) {
-    std::string id = call.binary ? std::string() : protocol::find_id(call.payload);
-    return answer(std::unexpected(PredictFailure{std::move(decoded.error()), std::move(id)}));
+    return answer(std::unexpected(failure(call, std::move(decoded.error()))));
   }
 
   serve::RecordOptions record{.wait = call.wait, .client_id = decoded->id, .input = {}};
@@ -62,7 +70,8 @@ void Predictor::predict(const serve::Service::ModelPointer& model, const Predict
   request::InferenceRequest request{.inputs = std::move(decoded->inputs),
                                     .batch = decoded->batch,
                                     .caller_gone = call.gone,
-                                    .arrived = call.arrived};
+                                    .arrived = call.arrived,
+                                    .deadline = call.deadline};
   auto reply =
       std::make_unique<PredictReply>(call, decoded->single, std::move(decoded->id), std::move(answer));
   serve::answer(service_, model, std::move(request), std::move(record), *call.loop, std::move(reply));

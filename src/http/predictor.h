@@ -18,12 +18,14 @@ struct PredictCall {
   std::string_view payload;  // valid during predict(), followed by 64 readable bytes
   bool binary = false;       // raw elements instead of JSON
   bool probabilities = false;
+  bool id_in_failure = false;  // a failure says the request's own id
   bool binary_answer = false;  // the outputs' raw elements, one after the other, instead of JSON
   // Whether the answer waits for its row in the log; absent: as the server's log mode says.
   std::optional<record::Wait> wait;
   runtime::EventLoop* loop = nullptr;
   std::shared_ptr<const std::atomic<bool>> gone;
   base::TimePoint arrived{};
+  base::TimePoint deadline = base::TimePoint::max();
 };
 
 struct PredictFailure {

@@ -15,6 +15,8 @@ void add_log_routes(Router& router, serve::Service& service);
 void add_status_routes(Router& router, serve::Service& service);
 // Of these, what the separate metrics address serves: /metrics, /health/live, /health/ready
 void add_metrics_routes(Router& router, serve::Service& service);
+// GET /models/{model}/schedule
+void add_schedule_routes(Router& router, serve::Service& service);
 
 // Inference of the Open Inference Protocol: POST /v2/models/{model}[/versions/{version}]/infer
 void add_infer_routes(Router& router, serve::Service& service);

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "http/deadline.h"
 #include "http/routes.h"
 #include "protocol/json_writer.h"
 #include "protocol/log_result.h"
@@ -52,6 +53,9 @@ class V1Route {
   void operator()(const Call& call, const net::HttpRequest& request, const PathParameters& parameters) const {
     const auto model = service_.catalog().find(parameters[0], parameters[1]);
     if (!model) return call.fail(model.error());
+    if (const auto refused = (*model)->would_refuse(call.loop(), call.arrived())) return call.fail(*refused);
+    const auto deadline = deadline_of(request, call.arrived());
+    if (!deadline) return call.fail(deadline.error());
     const request::ModelSignature& signature = *(*model)->signature();
     if (classify_) {
       if (const base::Status can = protocol::check_v1_classifier(signature); !can)
@@ -66,6 +70,7 @@ class V1Route {
     inference.batch = decoded->batch;
     inference.caller_gone = call.gone();
     inference.arrived = call.arrived();
+    inference.deadline = *deadline;
     serve::RecordOptions record;
     if (service_.logs_inputs()) record.input = protocol::log_input(request.body);
     const Form form = classify_ ? Form::kClasses : decoded->rows ? Form::kRows : Form::kColumns;

@@ -12,6 +12,10 @@ std::string error_message(const base::Error& error, const std::string& id) {
   out += ",\"code\":\"";
   out += base::code_name(error.code);
   out += '"';
+  if (error.retry_after.count() > 0) {
+    out += ",\"retry_after_ms\":";
+    protocol::append_number(out, static_cast<std::int64_t>(error.retry_after.count()));
+  }
   if (!id.empty()) out += ",\"id\":" + id;
   return out + "}";
 }
@@ -22,14 +26,18 @@ void PredictSession::on_message(const std::shared_ptr<net::WebSocketPeer>& peer,
                                 bool binary, std::string_view payload) {
   const auto model = service_.catalog().find(options_.model, options_.version);
   if (!model) return peer->reply(ticket, false, error_message(model.error(), ""));
+  const base::TimePoint arrived = base::now();
+  const bool ends = options_.timeout.count() > 0 && options_.timeout < base::TimePoint::max() - arrived;
   const PredictCall call{.payload = payload,
                          .binary = binary,
                          .probabilities = options_.probabilities,
+                         .id_in_failure = true,
                          .binary_answer = options_.binary_answers,
                          .wait = {},
                          .loop = &peer->loop(),
                          .gone = peer->gone(),
-                         .arrived = base::now()};
+                         .arrived = arrived,
+                         .deadline = ends ? arrived + options_.timeout : base::TimePoint::max()};
   predictor_.predict(
       *model, call,
       [peer, ticket,

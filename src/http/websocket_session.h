@@ -16,6 +16,7 @@ class PredictSession final : public net::WebSocketSession {
     std::string version;  // empty: the newest at each message
     bool probabilities = false;
     bool binary_answers = false;
+    base::Duration timeout{0};  // of each message, from its arrival; 0: none
   };
 
   PredictSession(serve::Service& service, Predictor& predictor, Options options)

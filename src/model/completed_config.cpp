@@ -39,7 +39,9 @@ void complete_optimization(inference::ModelConfig& config) {
   if (!optimization.has_output_pinned_memory()) optimization.mutable_output_pinned_memory()->set_enable(true);
 }
 
-void complete_instances(inference::ModelConfig& config, std::size_t instances) {
+void complete_instances(inference::ModelConfig& config, const engine::SessionOptions& session,
+                        std::size_t instances) {
+  const bool on_cpu = session.device == engine::Device::kCpu;
   if (config.instance_group().empty()) {
     auto& group = *config.add_instance_group();
     group.set_name(config.name());
@@ -49,8 +51,10 @@ void complete_instances(inference::ModelConfig& config, std::size_t instances) {
     auto& group = *config.mutable_instance_group(i);
     if (group.name().empty()) group.set_name(config.name() + "_" + std::to_string(i));
     group.set_count(std::max(group.count(), 1));
-    group.set_kind(inference::ModelInstanceGroup::KIND_CPU);
+    group.set_kind(on_cpu ? inference::ModelInstanceGroup::KIND_CPU
+                          : inference::ModelInstanceGroup::KIND_GPU);
     group.clear_gpus();
+    if (!on_cpu) group.add_gpus(session.device_id);
   }
 }
 
@@ -59,6 +63,7 @@ void complete_instances(inference::ModelConfig& config, std::size_t instances) {
 std::unique_ptr<const inference::ModelConfig> completed_config(const ModelSource& source,
                                                                const CompletedModel& completed,
                                                                const std::string& backend,
+                                                               const engine::SessionOptions& session,
                                                                std::size_t instances) {
   auto config = std::make_unique<inference::ModelConfig>();
   if (source.config.message != nullptr) *config = *source.config.message;
@@ -80,7 +85,7 @@ std::unique_ptr<const inference::ModelConfig> completed_config(const ModelSource
   complete_ports(*config->mutable_output(), signature.outputs, signature.batches());
   complete_batching(*config, completed.policy);
   complete_optimization(*config);
-  complete_instances(*config, instances);
+  complete_instances(*config, session, instances);
   return config;
 }
 

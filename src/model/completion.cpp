@@ -242,6 +242,11 @@ class Completion {
     policy.max_batch_size = signature_.max_batch_size;
     policy.max_queue_delay = defaults_.max_queue_delay;
     policy.max_queue = defaults_.max_queue;
+    if (base::Status applied =
+            apply_schedule_settings(source_.config, defaults_.schedule, where(source_), policy);
+        !applied) {
+      return applied;
+    }
     if (!source_.config.dynamic_batching) return {};
     const DynamicBatching& said = *source_.config.dynamic_batching;
     policy.preferred_batch_sizes = said.preferred_batch_sizes;

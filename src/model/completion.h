@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "model/probe.h"
 #include "model/repository.h"
+#include "model/schedule_settings.h"
 #include "request/model_signature.h"
 #include "schedule/scheduler.h"
 
@@ -27,6 +28,7 @@ struct BatchDefaults {
   std::int64_t max_batch_size = 64;  // for models that batch and don't say otherwise
   std::chrono::microseconds max_queue_delay{0};
   std::size_t max_queue = 4096;
+  ScheduleDefaults schedule;
 };
 
 // Runs the model a few times to find what its file does not say. Errors name the configuration's field or the

@@ -88,6 +88,11 @@ ModelConfig to_config(const inference::ModelConfig& message, const Place& place)
   }
   if (!message.default_model_filename().empty()) {
     config.default_model_filename = message.default_model_filename();
+    config.filename_said = true;
+  }
+  config.platform = message.platform();
+  if (config.platform.empty() && (message.backend() == "tensorflow" || message.backend() == "paddle")) {
+    config.platform = message.backend();
   }
   if (message.has_dynamic_batching()) {
     const Place inside = place.inside(inference::ModelConfig::kDynamicBatchingFieldNumber);

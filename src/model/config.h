@@ -66,6 +66,8 @@ struct ModelConfig {
   std::vector<PortConfig> inputs;   // empty: not said
   std::vector<PortConfig> outputs;  // empty: not said
   std::string default_model_filename = "model.onnx";
+  bool filename_said = false;  // default_model_filename is the configuration's
+  std::string platform;        // what the file must be, "tensorflow_savedmodel"; empty: not said
   std::optional<DynamicBatching> dynamic_batching;
   int instance_count = 0;  // of all instance groups together; 0: not said
   VersionPolicy version_policy;

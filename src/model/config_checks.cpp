@@ -5,6 +5,7 @@
 #include <limits>
 #include <string_view>
 
+#include "model/model_files.h"
 #include "model/names.h"
 #include "model/port_checks.h"
 #include "model/text_file.h"
@@ -23,10 +24,6 @@ constexpr std::uint64_t kLongestQueueDelay = 86'400'000'000;
 constexpr std::int64_t kMostInstances = 1024;
 // Each level is a queue of its own.
 constexpr std::uint64_t kMostPriorityLevels = 1024;
-
-bool any_of(std::string_view value, std::initializer_list<std::string_view> list) {
-  return std::ranges::find(list, value) != list.end();
-}
 
 base::Status check_kind(const ModelConfig& config, const Place& place) {
   if (config.has_ensemble_scheduling() || config.platform() == "ensemble") {
@@ -51,15 +48,13 @@ base::Status check_kind(const ModelConfig& config, const Place& place) {
                                   "batch_input and batch_output are not served yet; only models whose inputs "
                                   "all come with the request are");
   }
-  if (!any_of(config.platform(), {"", "onnxruntime_onnx", "onnxruntime"})) {
+  if (const std::string wrong = wrong_platform(config.platform()); !wrong.empty()) {
     return base::invalid_argument(place.of(ModelConfig::kPlatformFieldNumber) + "platform " +
-                                  in_quotes(config.platform()) +
-                                  " can't be served; served is \"onnxruntime_onnx\", or leave it out");
+                                  in_quotes(config.platform()) + wrong);
   }
-  if (!any_of(config.backend(), {"", "onnxruntime", "onnxruntime_onnx"})) {
+  if (const std::string wrong = wrong_backend(config.backend()); !wrong.empty()) {
     return base::invalid_argument(place.of(ModelConfig::kBackendFieldNumber) + "backend " +
-                                  in_quotes(config.backend()) +
-                                  " can't be served; served is \"onnxruntime\", or leave it out");
+                                  in_quotes(config.backend()) + wrong);
   }
   return {};
 }

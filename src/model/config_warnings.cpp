@@ -97,10 +97,11 @@ std::vector<std::string> config_warnings(const ConfigText& text, std::string_vie
   const Place place(where, text);
   std::vector<std::string> warnings;
   for (int i = 0; i < config.instance_group_size(); ++i) {
-    if (config.instance_group(i).kind() != ModelInstanceGroup::KIND_GPU) continue;
+    if (config.instance_group(i).gpus_size() < 2) continue;
     const Place inside = place.inside(ModelConfig::kInstanceGroupFieldNumber, i);
-    warnings.push_back(inside.of(ModelInstanceGroup::kKindFieldNumber) +
-                       "KIND_GPU: this build serves on the CPU, its instances run there");
+    warnings.push_back(inside.of(ModelInstanceGroup::kGpusFieldNumber) +
+                       "instance_group names several gpus; all instances run on the first of them, " +
+                       std::to_string(config.instance_group(i).gpus(0)));
   }
   if (config.has_dynamic_batching() && config.max_batch_size() == 0 &&
       place.says(ModelConfig::kMaxBatchSizeFieldNumber)) {

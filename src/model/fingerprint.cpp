@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <vector>
 
+#include "model/model_files.h"
 #include "model/names.h"
 
 namespace saccade::model {
@@ -53,13 +54,16 @@ class Reader {
 
 std::string fingerprint(const fs::path& place) {
   Reader reader;
-  reader.add(place, false);
+  for (const fs::path& part : model_parts(place)) reader.add(part, false);
   return reader.take();
 }
 
 std::string fingerprint(const ModelSource& source) {
-  if (source.directory.empty()) return fingerprint(source.file);
   Reader reader;
+  if (source.directory.empty()) {
+    for (const fs::path& part : model_parts(source.file)) reader.add(part, false);
+    return reader.take();
+  }
   reader.add(source.directory, true);
   reader.add(source.directory / source.version, false);
   return reader.take();

@@ -35,11 +35,13 @@ std::string join(const std::vector<std::string>& texts) {
 void log_loaded(const LoadedModel& model) {
   for (const std::string& warning : model.warnings()) observe::log_warning("{}", warning);
   const request::ModelSignature& signature = *model.signature();
+  const LoadedModel::Engine& engine = model.engine();
   observe::log_info(
-      "model {} version {}: {}, {}, one item takes {:.3f} ms, runs {}", signature.name, signature.version,
-      signature.classifies() ? "a classifier" : "answers with its outputs",
+      "model {} version {}: {}, {}, one item takes {:.3f} ms with {} {}, runs {}", signature.name,
+      signature.version, signature.classifies() ? "a classifier" : "answers with its outputs",
       signature.batches() ? "batches up to " + std::to_string(signature.max_batch_size) : "no batching",
-      static_cast<double>(model.run_time().count()) / 1e6, model.describe_schedule());
+      static_cast<double>(model.run_time().count()) / 1e6, engine.name, engine.version,
+      model.describe_schedule());
 }
 
 // A load takes a processor for itself, and measures the model meanwhile.
@@ -54,11 +56,11 @@ bool LiveRepository::Prepared::failed() const {
          std::ranges::any_of(outcomes, [](const Outcome& outcome) { return outcome.model == nullptr; });
 }
 
-LiveRepository::LiveRepository(Catalog& catalog, observe::Registry& registry, engine::Engine& engine,
-                               RepositoryOptions options)
+LiveRepository::LiveRepository(Catalog& catalog, observe::Registry& registry,
+                               const engine::EngineSet& engines, RepositoryOptions options)
     : catalog_(catalog),
       registry_(registry),
-      engine_(engine),
+      engines_(engines),
       options_(std::move(options)),
       loaders_(std::make_unique<runtime::WorkerPool>(loads_at_once(options_.load))) {
   if (options_.load.disposal == nullptr) options_.load.disposal = std::make_shared<runtime::Disposal>();
@@ -193,7 +195,7 @@ std::optional<LiveRepository::Outcome> LiveRepository::unchanged(const std::stri
 LiveRepository::Outcome LiveRepository::open(const ModelSource& source, std::int64_t version,
                                              const PrivateDirectory* files) {
   Outcome outcome{.version = version, .fingerprint = {}, .model = nullptr, .error = {}};
-  auto model = LoadedModel::load(source, engine_, registry_, options_.load);
+  auto model = LoadedModel::load(source, engines_, registry_, options_.load);
   if (!model) {
     outcome.error = std::move(model.error().message);
     if (files != nullptr) files->hide_in(outcome.error);
@@ -267,9 +269,9 @@ base::Status LiveRepository::settle(Prepared& prepared, Catalog::Changes& change
   }
   forget_versions(prepared.name, model, !failed);
   auto& versions = changes[prepared.name];
-  for (const auto& [number, version] : model.versions) {
+  for (auto& [number, version] : model.versions) {
     if (version.served != nullptr) versions.push_back(version.served);
-    set_ready_gauge(prepared.name, number, version.served != nullptr);
+    show_in_metrics(prepared.name, number, version);
   }
   if (!failed) return {};
   if (!prepared.status && prepared.status.error().code == base::Code::kNotFound && prepared.unknown) {
@@ -324,11 +326,27 @@ void LiveRepository::forget_versions(const std::string& name, Model& model, bool
   });
 }
 
-void LiveRepository::set_ready_gauge(const std::string& name, std::int64_t version, bool ready) {
+void LiveRepository::show_in_metrics(const std::string& name, std::int64_t number, Version& version) {
+  const observe::Labels labels{{"model", name}, {"version", std::to_string(number)}};
+  registry_.gauge("saccade_model_ready", "Whether the version of the model is served: 1 or 0.", labels)
+      .set(version.served != nullptr ? 1 : 0);
+  observe::Labels info;
+  if (version.served != nullptr) {
+    const LoadedModel::Engine& engine = version.served->engine();
+    info = labels;
+    info.insert(info.end(), {{"engine", engine.name},
+                             {"engine_version", engine.version},
+                             {"threads", std::to_string(engine.threads)},
+                             {"device", engine.device}});
+  }
+  if (info == version.info) return;
+  if (!version.info.empty()) registry_.forget(version.info);
+  version.info = std::move(info);
+  if (version.info.empty()) return;
   registry_
-      .gauge("saccade_model_ready", "Whether the version of the model is served: 1 or 0.",
-             {{"model", name}, {"version", std::to_string(version)}})
-      .set(ready ? 1 : 0);
+      .gauge("saccade_model_info", "Always 1; what runs the served version of the model is in the labels.",
+             version.info)
+      .set(1);
 }
 
 // With mutex_ held.
@@ -365,7 +383,7 @@ void LiveRepository::run_unload(const std::string& name, Changed changed) {
           version.state = ModelState::kUnavailable;
           version.reason = kUnloaded;
         }
-        set_ready_gauge(name, number, false);
+        show_in_metrics(name, number, version);
       }
       Catalog::Changes changes;
       changes[name] = {};

@@ -53,7 +53,7 @@ class LiveRepository {
  public:
   using Changed = std::move_only_function<void(base::Status)>;
 
-  LiveRepository(Catalog& catalog, observe::Registry& registry, engine::Engine& engine,
+  LiveRepository(Catalog& catalog, observe::Registry& registry, const engine::EngineSet& engines,
                  RepositoryOptions options);
   ~LiveRepository() { close(); }
 
@@ -83,6 +83,7 @@ class LiveRepository {
     Catalog::ModelPointer served;  // null: not served
     std::string fingerprint;       // of what is served; empty: not from disk alone
     std::size_t ending = 0;        // copies that are not shown any more and still answer
+    observe::Labels info;          // under which saccade_model_info shows it; empty: not shown
   };
   struct Operation {
     bool unloads = false;
@@ -139,7 +140,7 @@ class LiveRepository {
   // A copy that was retired has answered its last request.
   void ended(const std::string& name, std::int64_t version);
   std::string choose_default(const Catalog::Changes& changes) const;
-  void set_ready_gauge(const std::string& name, std::int64_t version, bool ready);
+  void show_in_metrics(const std::string& name, std::int64_t number, Version& version);
   void forget_versions(const std::string& name, Model& model, bool loaded);
   void came(const std::string& name);
 
@@ -155,7 +156,7 @@ class LiveRepository {
 
   Catalog& catalog_;
   observe::Registry& registry_;
-  engine::Engine& engine_;
+  const engine::EngineSet& engines_;
   RepositoryOptions options_;  // constant after construction
 
   mutable std::mutex mutex_;

@@ -3,35 +3,34 @@
 #include <algorithm>
 
 #include "model/completed_config.h"
+#include "model/open_model.h"
+#include "model/profile.h"
 #include "model/reshape.h"
 #include "model/session_settings.h"
 #include "model/warmup.h"
 #include "model_config.pb.h"
+#include "schedule/run_pool.h"
 
 namespace saccade::model {
 namespace {
 
 using Sessions = std::vector<std::unique_ptr<engine::Session>>;
 
-// Whether requests can be of any size: then a made-up one tells little about how long a real one takes.
-bool takes_any_size(const request::ModelSignature& signature) {
-  return std::ranges::any_of(signature.inputs, [&](const request::TensorSpec& input) {
-    const bool batch_first = signature.batches() && input.shape.rank() > 0;
-    return (batch_first ? input.shape.without_first() : input.shape).has_free_dimension();
-  });
-}
-
-bool runs_on_loops(const ModelSource& source, const CompletedModel& completed, const LoadOptions& options) {
-  return completed.probed.ran && !takes_any_size(*completed.signature) &&
-         completed.probed.run_time <= options.loop_run_limit &&
-         completed.policy.max_queue_delay.count() == 0 && source.config.instance_count == 0;
-}
-
-std::size_t sessions_for(const ModelSource& source, bool on_loops, int threads, const LoadOptions& options) {
-  if (on_loops) return options.loops;
-  if (source.config.instance_count > 0) return static_cast<std::size_t>(source.config.instance_count);
-  const auto each = static_cast<std::size_t>(std::max(threads, 1));
-  return std::max<std::size_t>(options.processors / each, 1);
+// The opened one and those beside it: `count` for the loops; in the pool those that are always there, as it
+// makes more by share(). Where that can't be done all are opened now: later the file may be another one.
+base::Result<Sessions> sessions_of(const ModelSource& source, OpenedModel& opened, bool on_loops,
+                                   std::size_t count) {
+  Sessions sessions;
+  sessions.push_back(std::move(opened.session));
+  if (!on_loops && sessions.front()->share() != nullptr) {
+    count = std::clamp<std::size_t>(opened.completed.policy.min_instances, 1, count);
+  }
+  while (sessions.size() < count) {
+    auto another = another_session(source, *opened.engine, opened.options, *sessions.front());
+    if (!another) return std::unexpected(another.error());
+    sessions.push_back(*std::move(another));
+  }
+  return sessions;
 }
 
 }  // namespace
@@ -43,31 +42,24 @@ LoadedModel::LoadedModel(CompletedModel completed, schedule::MetricsPointer metr
 LoadedModel::~LoadedModel() = default;
 
 base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& source,
-                                                             engine::Engine& engine,
+                                                             const engine::EngineSet& engines,
                                                              observe::Registry& registry,
                                                              const LoadOptions& options) {
-  const auto settings = session_settings(source);
-  if (!settings) return std::unexpected(settings.error());
-  auto session = engine.open(source.file, settings->options);
-  if (!session) return std::unexpected(session.error());
-  auto completed = complete(source, **session, engine.name() + "_onnx", options.batching);
-  if (!completed) return std::unexpected(completed.error());
-  completed->warnings.insert(completed->warnings.end(), settings->warnings.begin(), settings->warnings.end());
-
-  const bool on_loops = runs_on_loops(source, *completed, options);
-  const std::size_t count = sessions_for(source, on_loops, settings->options.threads, options);
-  Sessions sessions;
-  sessions.push_back(*std::move(session));
-  while (sessions.size() < count) {
-    auto another = engine.open(source.file, settings->options);
-    if (!another) return std::unexpected(another.error());
-    sessions.push_back(*std::move(another));
-  }
-  if (base::Status warm = warm_up(source, *completed, sessions); !warm) {
+  auto opened = open_model(source, engines, options);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  CompletedModel& completed = opened->completed;
+  const int threads = opened->options.threads;
+  const bool on_loops = runs_on_loops(source, completed, threads, options);
+  const std::size_t count =
+      on_loops ? options.loops : instances_for(source, completed.policy, threads, options.processors);
+  auto sessions = sessions_of(source, *opened, on_loops, count);
+  if (!sessions) return std::unexpected(std::move(sessions.error()));
+  if (base::Status warm = warm_up(source, completed, *sessions); !warm) {
     return std::unexpected(std::move(warm.error()));
   }
 
-  completed->probed.sample.clear();
+  completed.policy.measured = profile(*sessions->front(), *opened, on_loops ? 1 : count);
+  completed.probed.sample.clear();
 
   auto ended = std::make_shared<Ended>();
   schedule::MetricsPointer metrics(new schedule::ModelMetrics(registry, source.name, source.version),
@@ -76,12 +68,24 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
                                      if (*ended) (*ended)();
                                    });
   std::unique_ptr<LoadedModel> model(
-      new LoadedModel(*std::move(completed), std::move(metrics), std::move(ended)));
-  model->config_ = completed_config(source, model->completed_, engine.name(), on_loops ? 1 : count);
-  const schedule::BatchPolicy& policy = model->completed_.policy;
-  model->scheduler_ =
-      on_loops ? schedule::make_loop_scheduler(std::move(sessions), policy, model->metrics_, options.disposal)
-               : schedule::make_instance_scheduler(std::move(sessions), policy, model->metrics_);
+      new LoadedModel(std::move(completed), std::move(metrics), std::move(ended)));
+  model->engine_ = {opened->engine->name(), opened->engine->version(), threads,
+                    std::string(device_name(opened->options.device))};
+  model->config_ = completed_config(source, model->completed_, opened->engine->name(), opened->options,
+                                    on_loops ? 1 : count);
+  schedule::BatchPolicy& policy = model->completed_.policy;
+  if (on_loops) {
+    model->scheduler_ =
+        schedule::make_loop_scheduler(*std::move(sessions), policy, model->metrics_, options.disposal);
+    return model;
+  }
+  policy.max_instances = count;
+  const bool elsewhere = opened->options.device != engine::Device::kCpu;
+  const std::size_t places = threads > 0 ? static_cast<std::size_t>(threads) : options.processors;
+  model->scheduler_ = schedule::make_instance_scheduler(
+      options.pool != nullptr ? options.pool : std::make_shared<schedule::RunPool>(options.processors),
+      {.sessions = *std::move(sessions), .threads = elsewhere ? 0 : places, .run_time = model->run_time()},
+      policy, model->metrics_);
   return model;
 }
 

@@ -7,11 +7,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/engine_set.h"
 #include "model/completion.h"
+#include "model/load_options.h"
 #include "observe/metrics.h"
 #include "request/model_statistics.h"
 #include "runtime/disposal.h"
@@ -24,18 +26,10 @@ class ModelConfig;
 
 namespace saccade::model {
 
-struct LoadOptions {
-  BatchDefaults batching;
-  std::size_t processors = 1;  // that all instances together may use
-  std::size_t loops = 1;
-  // Models with a run shorter than this run on the event loops.
-  base::Duration loop_run_limit = std::chrono::microseconds(150);
-  std::shared_ptr<runtime::Disposal> disposal;  // null: what ends does so where it is let go of
-};
-
 class LoadedModel {
  public:
-  static base::Result<std::unique_ptr<LoadedModel>> load(const ModelSource& source, engine::Engine& engine,
+  static base::Result<std::unique_ptr<LoadedModel>> load(const ModelSource& source,
+                                                         const engine::EngineSet& engines,
                                                          observe::Registry& registry,
                                                          const LoadOptions& options);
   ~LoadedModel();
@@ -44,12 +38,25 @@ class LoadedModel {
   const std::vector<std::string>& warnings() const { return completed_.warnings; }
   base::Duration run_time() const { return completed_.probed.run_time; }
   std::string describe_schedule() const { return scheduler_->describe(); }
+  schedule::ScheduleReport schedule_report() const { return scheduler_->report(); }
   const schedule::BatchPolicy& policy() const { return completed_.policy; }
   // The configuration, completed from the model, as the protocol shows it. Never changes.
   const inference::ModelConfig& config() const { return *config_; }
+  // What runs it.
+  struct Engine {
+    std::string name;
+    std::string version;
+    int threads = 1;     // inside one run
+    std::string device;  // "cpu", "cuda", "tensorrt"
+  };
+  const Engine& engine() const { return engine_; }
   // What this copy has done since it was loaded.
   request::ModelStatistics statistics() const;
 
+  // On `loop`, before a request is decoded that came at `arrived`: the answer if it would be refused anyway.
+  std::optional<base::Error> would_refuse(runtime::EventLoop& loop, base::TimePoint arrived) {
+    return scheduler_->would_refuse(loop, arrived);
+  }
   // The inputs are shaped as the signature says.
   void submit(schedule::Job job);
 
@@ -62,6 +69,7 @@ class LoadedModel {
   LoadedModel(CompletedModel completed, schedule::MetricsPointer metrics, std::shared_ptr<Ended> ended);
 
   CompletedModel completed_;
+  Engine engine_;
   std::shared_ptr<Ended> ended_;      // called by the end of metrics_
   schedule::MetricsPointer metrics_;  // shared with the scheduler's lanes, which may outlive it
   std::unique_ptr<const inference::ModelConfig> config_;

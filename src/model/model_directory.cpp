@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "model/labels.h"
+#include "model/model_files.h"
 #include "model/names.h"
 #include "model/text_file.h"
 
@@ -30,17 +31,6 @@ bool leads_to_file(const fs::path& path) {
 bool has_entry(const fs::path& path) {
   std::error_code ignored;
   return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
-}
-
-// The model files directly in a directory, for messages: `"a.onnx", "b.onnx"`.
-std::string onnx_files_in(const fs::path& directory) {
-  std::string text;
-  const auto entries = visible_entries(directory);
-  if (!entries) return text;
-  for (const std::string& entry : *entries) {
-    if (entry.ends_with(".onnx")) text += (text.empty() ? "" : ", ") + in_quotes(entry);
-  }
-  return text;
 }
 
 struct Versions {
@@ -69,7 +59,7 @@ base::Result<Versions> list_versions(const fs::path& directory) {
       versions.numbers.push_back(*number);
     } else if (number && !leads_to_file(path)) {
       versions.warnings.push_back(path.string() + ": a link that leads nowhere, not served");
-    } else if (leads_to_directory(path) && (resembles_version(entry) || !onnx_files_in(path).empty())) {
+    } else if (leads_to_directory(path) && (resembles_version(entry) || !model_files_in(path).empty())) {
       versions.warnings.push_back(path.string() +
                                   ": not served; a version is a positive whole number without leading zeros, "
                                   "such as 1");
@@ -102,25 +92,6 @@ std::vector<std::int64_t> choose(const VersionPolicy& policy, const std::vector<
     }
   }
   return chosen;
-}
-
-base::Result<fs::path> find_model_file(const fs::path& version_directory, const std::string& filename) {
-  fs::path file = version_directory / filename;
-  if (leads_to_file(file)) return file;
-  if (leads_to_directory(file)) {
-    fs::path inside = file / "model.onnx";
-    if (leads_to_file(inside)) return inside;
-    return base::fail(base::Code::kNotFound, file.string() + ": a directory without a model.onnx in it");
-  }
-  if (has_entry(file)) {
-    return base::fail(base::Code::kNotFound, file.string() + ": neither a file nor a link that leads to one");
-  }
-  std::string message = version_directory.string() + ": no " + filename + " in it";
-  const std::string others = onnx_files_in(version_directory);
-  if (!others.empty()) {
-    message += "; there is " + others + ": rename it, or set default_model_filename in config.pbtxt";
-  }
-  return base::fail(base::Code::kNotFound, std::move(message));
 }
 
 // What is about the model as a whole, before any version is looked at.
@@ -170,11 +141,16 @@ base::Result<ModelSource> read_model(const ModelDirectory& directory) {
   return model;
 }
 
+std::string expected_file(const ModelConfig& config) {
+  return config.filename_said ? config.default_model_filename
+                              : std::string(usual_model_file(config.platform));
+}
+
 base::Error no_versions(const ModelDirectory& directory, const ModelSource& model) {
   const std::string place = directory.path.string();
   std::string message = place + ": no version of the model in it; expected " +
-                        (directory.path / "1" / model.config.default_model_filename).string();
-  const std::string loose = onnx_files_in(directory.path);
+                        (directory.path / "1" / expected_file(model.config)).string();
+  const std::string loose = model_files_in(directory.path);
   if (!loose.empty()) message += "; " + loose + " lies beside where the directory 1 should be";
   for (const std::string& warning : model.warnings) message += "; " + warning;
   return {base::Code::kNotFound, std::move(message)};
@@ -235,8 +211,10 @@ void find_versions(const ModelDirectory& directory, FoundModels& found) {
     return;
   }
   for (const std::int64_t version : chosen) {
-    auto file =
-        find_model_file(directory.path / std::to_string(version), model->config.default_model_filename);
+    const fs::path place = directory.path / std::to_string(version);
+    auto file = find_model_file(
+        place, model->config.filename_said ? model->config.default_model_filename : std::string(),
+        model->config.platform);
     if (!file) {
       found.problems.push_back(std::move(file.error()));
       continue;
@@ -244,6 +222,9 @@ void find_versions(const ModelDirectory& directory, FoundModels& found) {
     ModelSource source = *model;
     source.version = std::to_string(version);
     source.file = std::move(*file);
+    if (!source.config.filename_said) {
+      source.config.default_model_filename = source.file.lexically_relative(place).begin()->string();
+    }
     found.models.push_back(std::move(source));
     model->warnings.clear();
   }

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <random>
 
+#include "model/agreement.h"
 #include "tensor/half.h"
 
 namespace saccade::model {
@@ -42,21 +43,9 @@ base::Result<Outputs> run(engine::Session& session, const std::vector<Tensor>& i
   return session.run(views);
 }
 
-bool close(double a, double b) {
-  return a == b || (std::isnan(a) && std::isnan(b)) ||
-         std::abs(a - b) <= 1e-3 * std::max({1.0, std::abs(a), std::abs(b)});
-}
-
-// Whether row `row` of `many` is what `one` holds. Types other than floats must agree exactly.
+// Whether row `row` of `many` is what `one` holds.
 bool same_row(const TensorView& many, std::int64_t row, const TensorView& one) {
-  const TensorView part = many.rows(row, 1);
-  if (!(part.shape == one.shape) || part.type != one.type) return false;
-  const auto count = static_cast<std::size_t>(one.shape.elements().value_or(0));
-  if (one.type == DataType::kBytes) return std::ranges::equal(part.texts(), one.texts());
-  if (one.type == DataType::kFp32) return std::ranges::equal(part.as<float>(), one.as<float>(), close);
-  if (one.type == DataType::kFp64) return std::ranges::equal(part.as<double>(), one.as<double>(), close);
-  if (one.type == DataType::kFp16 || one.type == DataType::kBf16) return true;  // too coarse to compare
-  return std::equal(part.data, part.data + count * tensor::element_size(one.type), one.data);
+  return same_values(many.rows(row, 1), one);
 }
 
 // Rows of length two or more, each within [0,1] and adding up to one.
@@ -83,6 +72,8 @@ class Prober {
       : session_(session), item_shapes_(item_shapes), try_batch_(try_batch) {}
 
   ProbeResult probe() {
+    result_.item_shapes = item_shapes_;
+    result_.in_rows = try_batch_;
     for (const std::int64_t size : kFreeSizes) {
       if (attempt(size)) break;
       if (std::ranges::none_of(item_shapes_, &Shape::has_free_dimension)) break;
@@ -92,28 +83,7 @@ class Prober {
 
  private:
   std::vector<Tensor> samples(std::int64_t size, std::optional<std::int64_t> rows, unsigned seed) const {
-    std::vector<Tensor> inputs;
-    for (std::size_t i = 0; i < item_shapes_.size(); ++i) {
-      const Shape item = settle(item_shapes_[i], size);
-      const DataType type = session_.facts().inputs[i].type;
-      if (!rows) {
-        inputs.push_back(make_sample(type, item, seed));
-        continue;
-      }
-      Tensor joined(type, item.with_first(*rows));
-      for (std::int64_t row = 0; row < *rows; ++row) {
-        Tensor one = make_sample(type, item.with_first(1), seed + static_cast<unsigned>(row));
-        const auto at = static_cast<std::size_t>(row);
-        if (type == DataType::kBytes) {
-          std::ranges::move(one.strings(), joined.strings().begin() +
-                                               static_cast<std::ptrdiff_t>(at * one.strings().size()));
-        } else {
-          std::copy_n(one.data(), one.byte_size(), joined.data() + at * one.byte_size());
-        }
-      }
-      inputs.push_back(std::move(joined));
-    }
-    return inputs;
+    return make_samples(session_.facts(), item_shapes_, size, rows, seed);
   }
 
   bool attempt(std::int64_t size) {
@@ -128,7 +98,7 @@ class Prober {
     result_.free_size = size;
     if (try_batch_) result_.batches = rows_agree(size, **alone);
     find_probabilities(size, one);
-    measure(first);
+    result_.run_time = measure_run(session_, first);
     result_.sample = std::move(first);
     return true;
   }
@@ -162,24 +132,6 @@ class Prober {
       result_.classifies = true;
       result_.probabilities = found;
     }
-  }
-
-  // A run takes one thread, as a rule this one; its own time of the processor is what a run costs where other
-  // threads take the processor away meanwhile.
-  void measure(const std::vector<Tensor>& inputs) {
-    std::vector<base::Duration> times;
-    const auto end = base::now() + kMeasuring;
-    while (times.size() < 3 || (times.size() < kMostRuns && base::now() < end)) {
-      const auto start = base::now();
-      const base::Duration own_start = own_time();
-      if (!run(session_, inputs)) return;
-      const base::Duration own = own_time() - own_start;
-      const base::Duration taken = base::now() - start;
-      times.push_back(session_.runs_on_caller() ? std::min(own, taken) : taken);
-      if (taken > kMeasuring) break;
-    }
-    std::ranges::nth_element(times, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));
-    result_.run_time = times[times.size() / 2];
   }
 
   engine::Session& session_;
@@ -222,6 +174,50 @@ Tensor make_sample(DataType type, const Shape& shape, unsigned seed) {
     }
   }
   return sample;
+}
+
+std::vector<Tensor> make_samples(const engine::ModelFacts& facts, const std::vector<Shape>& item_shapes,
+                                 std::int64_t free_size, std::optional<std::int64_t> rows, unsigned seed) {
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < item_shapes.size(); ++i) {
+    const Shape item = settle(item_shapes[i], free_size);
+    const DataType type = facts.inputs[i].type;
+    if (!rows) {
+      inputs.push_back(make_sample(type, item, seed));
+      continue;
+    }
+    Tensor joined(type, item.with_first(*rows));
+    for (std::int64_t row = 0; row < *rows; ++row) {
+      Tensor one = make_sample(type, item.with_first(1), seed + static_cast<unsigned>(row));
+      const auto at = static_cast<std::size_t>(row);
+      if (type == DataType::kBytes) {
+        std::ranges::move(one.strings(),
+                          joined.strings().begin() + static_cast<std::ptrdiff_t>(at * one.strings().size()));
+      } else {
+        std::copy_n(one.data(), one.byte_size(), joined.data() + at * one.byte_size());
+      }
+    }
+    inputs.push_back(std::move(joined));
+  }
+  return inputs;
+}
+
+// A run takes one thread, as a rule this one; its own time of the processor is what a run costs where other
+// threads take the processor away meanwhile.
+base::Duration measure_run(engine::Session& session, const std::vector<Tensor>& inputs) {
+  std::vector<base::Duration> times;
+  const auto end = base::now() + kMeasuring;
+  while (times.size() < 3 || (times.size() < kMostRuns && base::now() < end)) {
+    const auto start = base::now();
+    const base::Duration own_start = own_time();
+    if (!run(session, inputs)) return {};
+    const base::Duration own = own_time() - own_start;
+    const base::Duration taken = base::now() - start;
+    times.push_back(session.runs_on_caller() ? std::min(own, taken) : taken);
+    if (taken > kMeasuring) break;
+  }
+  std::ranges::nth_element(times, times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2));
+  return times[times.size() / 2];
 }
 
 ProbeResult probe(engine::Session& session, const std::vector<Shape>& item_shapes, bool try_batch) {

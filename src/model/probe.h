@@ -3,6 +3,7 @@
 // loops.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct ProbeResult {
   std::int64_t free_size = 1;          // what free dimensions were set to
   base::Duration run_time{0};          // of one item, the median of several runs
   std::vector<tensor::Tensor> sample;  // that input, of one item
+  // What it was made of.
+  std::vector<tensor::Shape> item_shapes;
+  bool in_rows = false;  // the shapes lack the batch dimension, which every input has
 };
 
 // `item_shapes`: what is known of each input without a batch dimension, or of the whole input where
@@ -29,5 +33,15 @@ ProbeResult probe(engine::Session& session, const std::vector<tensor::Shape>& it
 
 // A made-up input for one run, as probe() uses them.
 tensor::Tensor make_sample(tensor::DataType type, const tensor::Shape& shape, unsigned seed);
+
+// Made-up inputs for one run of `rows` items, each row with values of its own, free dimensions set to
+// `free_size`. Without `rows`, the shapes are those of whole inputs.
+std::vector<tensor::Tensor> make_samples(const engine::ModelFacts& facts,
+                                         const std::vector<tensor::Shape>& item_shapes,
+                                         std::int64_t free_size, std::optional<std::int64_t> rows,
+                                         unsigned seed);
+
+// How long a run takes: the median of several, in at most about 100 ms or three runs. Zero where it fails.
+base::Duration measure_run(engine::Session& session, const std::vector<tensor::Tensor>& inputs);
 
 }  // namespace saccade::model

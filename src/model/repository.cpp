@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "model/model_directory.h"
+#include "model/model_files.h"
 #include "model/names.h"
 #include "model/text_file.h"
 
@@ -15,9 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kExpected =
-    "; served are an ONNX file (FILE.onnx or NAME=FILE.onnx) and a directory of models (NAME/1/model.onnx in "
-    "it)";
+std::string expected() {
+  return "; served are a model (FILE or NAME=FILE: " + std::string(kModelFileKinds) +
+         ") and a directory of models (NAME/1/model.onnx in it)";
+}
 
 struct Argument {
   std::optional<std::string> name;
@@ -35,22 +37,33 @@ base::Result<Argument> parse_argument(std::string_view text) {
     }
   }
   if (argument.path.empty()) {
-    return base::invalid_argument(in_quotes(text) + ": no path in it" + std::string(kExpected));
+    return base::invalid_argument(in_quotes(text) + ": no path in it" + expected());
   }
   return argument;
 }
 
+// What a directory is called, also where it is given as "." or with a slash at the end.
+std::string last_part(const fs::path& directory) {
+  std::error_code failure;
+  const fs::path absolute = fs::absolute(directory, failure).lexically_normal();
+  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+}
+
+// A model's file, or a SavedModel: that is called as its directory is.
+std::string called(const fs::path& path) {
+  const bool inside = path.filename() == kSavedModelFile;
+  return fs::path(last_part(inside ? path.parent_path() : path)).stem().string();
+}
+
 base::Result<FoundModels> find_file(const Argument& argument) {
-  std::string extension = argument.path.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  if (extension != ".onnx") {
-    return base::invalid_argument(argument.path.string() + ": not an ONNX file" + std::string(kExpected));
+  const bool saved_model = is_saved_model(argument.path);
+  if (!saved_model && !is_model_file(argument.path)) {
+    return base::invalid_argument(argument.path.string() + ": not a model's file" + expected());
   }
   ModelSource model;
-  model.name = argument.name ? *argument.name : make_model_name(argument.path.stem().string());
+  model.name = argument.name ? *argument.name : make_model_name(called(argument.path));
   model.version = "1";
-  model.file = argument.path;
+  model.file = saved_model ? argument.path / kSavedModelFile : argument.path;
   model.config.name = model.name;
   FoundModels found;
   found.models.push_back(std::move(model));
@@ -75,18 +88,12 @@ void find_in_entry(const fs::path& repository, const std::string& entry, FoundMo
     found.problems.push_back({base::Code::kNotFound, path.string() + ": a link that leads nowhere"});
   } else if (failure) {
     found.problems.push_back({base::Code::kInvalidArgument, path.string() + ": " + failure.message()});
-  } else if (entry.ends_with(".onnx")) {
+  } else if (is_model_file(entry)) {
     const std::string name = make_model_name(path.stem().string());
-    found.warnings.push_back(path.string() + ": not served; its place is " +
-                             (repository / name / "1" / "model.onnx").string() + ", or name the file itself");
+    const std::string place = (repository / name / "1" / "model").string() + path.extension().string();
+    found.warnings.push_back(path.string() + ": not served; its place is " + place +
+                             ", or name the file itself");
   }
-}
-
-// What a directory is called, also where it is given as "." or with a slash at the end.
-std::string last_part(const fs::path& directory) {
-  std::error_code failure;
-  const fs::path absolute = fs::absolute(directory, failure).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
 }
 
 base::Result<FoundModels> find_in_directory(const Argument& argument) {
@@ -122,7 +129,7 @@ base::Status list(const std::string& text, std::vector<ModelPlace>& places) {
     }
   };
   std::error_code failure;
-  if (fs::is_regular_file(argument->path, failure)) {
+  if (fs::is_regular_file(argument->path, failure) || is_saved_model(argument->path)) {
     const auto found = find_file(*argument);
     if (!found) return std::unexpected(found.error());
     add({found->models.front().name, argument->path, false, argument->name.has_value()});
@@ -159,7 +166,7 @@ base::Result<std::vector<ModelPlace>> list_models(const std::vector<std::string>
 FoundModels find_versions(const ModelPlace& place, const ConfigFile* config) {
   FoundModels found;
   std::error_code failure;
-  if (fs::is_directory(place.path, failure)) {
+  if (fs::is_directory(place.path, failure) && (place.in_repository || !is_saved_model(place.path))) {
     find_versions({place.path, place.in_repository ? place.name : last_part(place.path), place.in_repository,
                    place.named ? std::optional(place.name) : std::nullopt, config},
                   found);
@@ -194,10 +201,9 @@ base::Result<FoundModels> find_models(std::string_view text) {
     return base::fail(base::Code::kNotFound, argument->path.string() + ": no such file or directory");
   }
   if (failure) return base::invalid_argument(argument->path.string() + ": " + failure.message());
+  if (fs::is_regular_file(status) || is_saved_model(argument->path)) return find_file(*argument);
   if (fs::is_directory(status)) return find_in_directory(*argument);
-  if (fs::is_regular_file(status)) return find_file(*argument);
-  return base::invalid_argument(argument->path.string() + ": neither a file nor a directory" +
-                                std::string(kExpected));
+  return base::invalid_argument(argument->path.string() + ": neither a file nor a directory" + expected());
 }
 
 base::Result<FoundModels> merge(std::vector<FoundModels> found) {

@@ -7,9 +7,9 @@
 // Layout of a repository (Triton's):
 //   NAME/config.pbtxt               optional
 //   NAME/labels.txt                 named by an output's label_filename, optional
-//   NAME/VERSION/model.onnx         or what default_model_filename says; a folder of that name holds a model
-//   whose
-//                                   weights lie beside it and is entered for its model.onnx
+//   NAME/VERSION/model.onnx         or another usual name of a model (model_files.h), or what
+//                                   default_model_filename says; a folder of that name is entered for the
+//                                   saved_model.pb or model.onnx in it
 // VERSION is a positive whole number without leading zeros. Entries whose name begins with a dot are not
 // looked at.
 //
@@ -36,7 +36,7 @@ namespace saccade::model {
 struct ModelSource {
   std::string name;
   std::string version;                                     // "1"
-  std::filesystem::path file;                              // the ONNX file; it was there a moment ago
+  std::filesystem::path file;                              // the model's; it was there a moment ago
   std::filesystem::path directory;                         // the model's; empty for a bare file
   ModelConfig config;                                      // its `name` is always set, to the same as above
   std::map<std::string, std::vector<std::string>> labels;  // by output
@@ -52,7 +52,8 @@ struct FoundModels {
 
 // `argument` is one of
 //   PATH/MODEL.onnx        one model, version "1", named as the file, characters that no name can have as `_`
-//   NAME=PATH/MODEL.onnx   the same under this name
+//   NAME=PATH/MODEL.onnx   the same under this name; both likewise for .xml, .tflite, … (model_files.h)
+//   PATH/SAVEDMODEL        a TensorFlow SavedModel's directory, as a file
 //   DIRECTORY              a repository, or a single model's directory (VERSION/model.onnx directly in it)
 //   NAME=DIRECTORY         a single model's directory under another name
 // Text before a `=` is a name unless it contains a `/`: write ./a=b.onnx for a file of that name.
@@ -64,7 +65,7 @@ base::Result<FoundModels> find_models(std::string_view argument);
 // Where the versions of one model lie.
 struct ModelPlace {
   std::string name;
-  std::filesystem::path path;  // the model's directory, or an ONNX file
+  std::filesystem::path path;  // the model's directory, its file, or a SavedModel
   bool in_repository = false;  // its directory's name is its own
   bool named = false;          // by the command line
 };

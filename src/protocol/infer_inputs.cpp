@@ -150,6 +150,8 @@ base::Status InferInputs::add_output(std::string_view name, const TensorParamete
 
 base::Status InferInputs::check_output(const RequestedOutput& asked, bool json) const {
   const request::TensorSpec& spec = model_.outputs[static_cast<std::size_t>(asked.index)];
+  // Nearly every output: its messages need not be made.
+  if (!asked.shared_memory && asked.classification <= 0 && has_json_form(spec.type)) return {};
   const std::string type(tensor::data_type_name(spec.type));
   const std::string name = output_name(spec.name);
   if (asked.shared_memory && asked.classification > 0) {

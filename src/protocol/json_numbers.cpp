@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "protocol/json_digits.h"
 #include "protocol/nesting.h"
 #include "tensor/half.h"
 
@@ -229,16 +230,20 @@ class Reader {
  public:
   using Element = typename Kind::Element;
   static constexpr bool kHasShort = requires(const char* p, Element e) { Kind::read_short(p, e); };
+  // Types that hold any number of eight digits, and are no bits of something else (16-bit floats).
+  static constexpr bool kHasBlocks =
+      kReadsBlocks && sizeof(Element) >= 4 && requires { read_blocks<Element>; };
 
   Reader(std::string_view text, std::string_view name, DataType type, std::size_t expected)
       : type_(type),
         at_(text.data()),
         end_(text.data() + text.size()),
         nesting_(name, type),
-        capacity_(expected) {
+        capacity_(expected + kSpare) {
     data_ = std::make_unique_for_overwrite<std::byte[]>(capacity_ * sizeof(Element));
   }
 
+  // All of the text, which is one value.
   base::Result<tensor::Tensor> read() {
     while (end_ > at_ && blank(end_[-1])) --end_;
     skip_blanks();
@@ -251,7 +256,17 @@ class Reader {
     return tensor::Tensor(type_, nesting_.shape(), std::move(data_));
   }
 
+  // The value at the front of the text; `at` moves behind it. The text's last byte ends
+  // every number and every list.
+  base::Result<tensor::Tensor> read_front(const char*& at) {
+    if (base::Status status = value(0); !status) return std::unexpected(status.error());
+    at = at_;
+    return tensor::Tensor(type_, nesting_.shape(), std::move(data_));
+  }
+
  private:
+  static constexpr std::size_t kSpare = kHasBlocks ? kBlockElements : 0;
+
   base::Status value(std::size_t depth) {
     if (at_ < end_ && *at_ == '[') return list(depth);
     if (base::Status status = nesting_.value_at(depth); !status) return status;
@@ -267,7 +282,7 @@ class Reader {
       ++at_;
       return nesting_.end_list(depth, 0);
     }
-    if constexpr (kHasShort) {
+    if constexpr (kHasShort || kHasBlocks) {
       if (nesting_.holds_values(depth)) count = short_values();
     }
     for (;;) {
@@ -279,7 +294,7 @@ class Reader {
         ++at_;
         if (next == ']') return nesting_.end_list(depth, count);
         skip_blanks();
-        if constexpr (kHasShort) {
+        if constexpr (kHasShort || kHasBlocks) {
           // Its first item has told that this is a list of values.
           const std::int64_t more = count == 1 && nesting_.holds_values(depth) ? short_values() : 0;
           count += more;
@@ -296,21 +311,33 @@ class Reader {
   }
 
   // As many short numbers as there are at the front of a list of values, up to its end or to anything
-  // unusual. Needs no look at the end of the text: the text of a list ends with a bracket.
+  // unusual. Needs no look at the end of the text: what ends it ends every number and list.
   std::int64_t short_values() {
-    const char* p = at_;
     const std::size_t before = count_;
-    for (;;) {
-      Element element{};
-      const char* after = p;
-      if (!Kind::read_short(after, element)) break;
-      while (blank(*after)) ++after;
-      if (*after != ',' && *after != ']') break;
-      push(element);
-      at_ = after;
-      if (*after == ']') break;
-      p = after + 1;
-      while (blank(*p)) ++p;
+    const char* p = at_;
+    if constexpr (kHasBlocks) {
+      for (std::size_t read = 1; read > 0;) {
+        while (capacity_ - count_ < kBlockElements) grow();
+        read = read_blocks(p, end_, reinterpret_cast<Element*>(data_.get()) + count_, capacity_ - count_);
+        count_ += read;
+        if (read == 0) break;
+        at_ = p;
+        if (*p == ']') return static_cast<std::int64_t>(count_ - before);
+        ++p;
+      }
+    }
+    if constexpr (kHasShort) {
+      for (;;) {
+        while (blank(*p)) ++p;
+        Element element{};
+        if (!Kind::read_short(p, element)) break;
+        while (blank(*p)) ++p;
+        if (*p != ',' && *p != ']') break;
+        push(element);
+        at_ = p;
+        if (*p == ']') break;
+        ++p;
+      }
     }
     return static_cast<std::int64_t>(count_ - before);
   }
@@ -366,45 +393,58 @@ class Reader {
   std::unique_ptr<std::byte[]> data_;
 };
 
-}  // namespace
-
-base::Result<tensor::Tensor> read_numbers(std::string_view text, std::string_view name, DataType type,
-                                          std::int64_t expected_elements, Reals reals) {
+// Calls `read` with the reader that the type needs.
+template <typename Read>
+base::Result<tensor::Tensor> with_reader(std::string_view text, std::string_view name, DataType type,
+                                         std::int64_t expected_elements, Reals reals, Read&& read) {
   const auto expected = static_cast<std::size_t>(expected_elements);
   const bool any = reals == Reals::kWithNonFinite;
   switch (type) {
     case DataType::kFp32:
-      return any ? Reader<AnyReal<float>>(text, name, type, expected).read()
-                 : Reader<Real<float>>(text, name, type, expected).read();
+      return any ? read(Reader<AnyReal<float>>(text, name, type, expected))
+                 : read(Reader<Real<float>>(text, name, type, expected));
     case DataType::kFp64:
-      return any ? Reader<AnyReal<double>>(text, name, type, expected).read()
-                 : Reader<Real<double>>(text, name, type, expected).read();
+      return any ? read(Reader<AnyReal<double>>(text, name, type, expected))
+                 : read(Reader<Real<double>>(text, name, type, expected));
     case DataType::kFp16:
-      return Reader<Fp16>(text, name, type, expected).read();
+      return read(Reader<Fp16>(text, name, type, expected));
     case DataType::kBf16:
-      return Reader<Bf16>(text, name, type, expected).read();
+      return read(Reader<Bf16>(text, name, type, expected));
     case DataType::kInt8:
-      return Reader<Whole<std::int8_t>>(text, name, type, expected).read();
+      return read(Reader<Whole<std::int8_t>>(text, name, type, expected));
     case DataType::kInt16:
-      return Reader<Whole<std::int16_t>>(text, name, type, expected).read();
+      return read(Reader<Whole<std::int16_t>>(text, name, type, expected));
     case DataType::kInt32:
-      return Reader<Whole<std::int32_t>>(text, name, type, expected).read();
+      return read(Reader<Whole<std::int32_t>>(text, name, type, expected));
     case DataType::kInt64:
-      return Reader<Whole<std::int64_t>>(text, name, type, expected).read();
+      return read(Reader<Whole<std::int64_t>>(text, name, type, expected));
     case DataType::kUint8:
-      return Reader<Whole<std::uint8_t>>(text, name, type, expected).read();
+      return read(Reader<Whole<std::uint8_t>>(text, name, type, expected));
     case DataType::kUint16:
-      return Reader<Whole<std::uint16_t>>(text, name, type, expected).read();
+      return read(Reader<Whole<std::uint16_t>>(text, name, type, expected));
     case DataType::kUint32:
-      return Reader<Whole<std::uint32_t>>(text, name, type, expected).read();
+      return read(Reader<Whole<std::uint32_t>>(text, name, type, expected));
     case DataType::kUint64:
-      return Reader<Whole<std::uint64_t>>(text, name, type, expected).read();
+      return read(Reader<Whole<std::uint64_t>>(text, name, type, expected));
     case DataType::kBool:
-      return Reader<Truth>(text, name, type, expected).read();
+      return read(Reader<Truth>(text, name, type, expected));
     case DataType::kBytes:
       break;
   }
   return base::fail(base::Code::kInternal, "strings are read elsewhere");
+}
+
+}  // namespace
+
+base::Result<tensor::Tensor> read_numbers(std::string_view text, std::string_view name, DataType type,
+                                          std::int64_t expected_elements, Reals reals) {
+  return with_reader(text, name, type, expected_elements, reals, [](auto&& reader) { return reader.read(); });
+}
+
+base::Result<tensor::Tensor> read_front_numbers(const char*& at, const char* end, std::string_view name,
+                                                DataType type, std::int64_t expected_elements) {
+  return with_reader({at, static_cast<std::size_t>(end - at)}, name, type, expected_elements, Reals::kFinite,
+                     [&at](auto&& reader) { return reader.read_front(at); });
 }
 
 }  // namespace saccade::protocol

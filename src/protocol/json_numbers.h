@@ -21,4 +21,9 @@ enum class Reals : bool { kFinite, kWithNonFinite };
 base::Result<tensor::Tensor> read_numbers(std::string_view text, std::string_view name, tensor::DataType type,
                                           std::int64_t expected_elements, Reals reals = Reals::kFinite);
 
+// The same for a value at the front of the bytes from `at` to `end`, of which the last must be no part of a
+// value, such as the brace that ends an object; `at` moves behind the value.
+base::Result<tensor::Tensor> read_front_numbers(const char*& at, const char* end, std::string_view name,
+                                                tensor::DataType type, std::int64_t expected_elements);
+
 }  // namespace saccade::protocol

@@ -32,9 +32,39 @@ bool at_end(ondemand::document& document) {
   return document.current_location().get(place) == simdjson::OUT_OF_BOUNDS;
 }
 
+std::string_view json_reason(simdjson::error_code error) {
+  switch (error) {
+    case simdjson::EMPTY:
+      return "it is empty";
+    case simdjson::UTF8_ERROR:
+      return "it is not UTF-8";
+    case simdjson::UNESCAPED_CHARS:
+      return "a string holds a control character that is not escaped";
+    case simdjson::UNCLOSED_STRING:
+      return "a string has no closing quote";
+    case simdjson::STRING_ERROR:
+      return "a string holds an escape that there is not";
+    case simdjson::NUMBER_ERROR:
+      return "a number is malformed";
+    case simdjson::T_ATOM_ERROR:
+    case simdjson::F_ATOM_ERROR:
+    case simdjson::N_ATOM_ERROR:
+      return "there is a word other than true, false and null";
+    case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
+      return "a list or an object has no end";
+    case simdjson::DEPTH_ERROR:
+      return "it is nested too deeply";
+    case simdjson::INCORRECT_TYPE:
+      return "a value has another type than is taken here";
+    case simdjson::CAPACITY:
+      return "it is too large";
+    default:
+      return "it breaks off, or a comma, a colon, a bracket or a value is missing or misplaced";
+  }
+}
+
 base::Error json_error(simdjson::error_code error) {
-  return {base::Code::kInvalidArgument,
-          std::string("the body is not valid JSON: ") + simdjson::error_message(error)};
+  return {base::Code::kInvalidArgument, "the body is not valid JSON: " + std::string(json_reason(error))};
 }
 
 namespace {

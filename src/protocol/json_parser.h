@@ -1,7 +1,7 @@
 // simdjson's parser, one per thread: its buffers are kept from request to request.
 #pragma once
 
-#include <string>
+#include <string_view>
 
 #include <simdjson.h>
 
@@ -17,6 +17,8 @@ simdjson::ondemand::parser& own_inner_parser();
 // Whether nothing is left behind the value that was read.
 bool at_end(simdjson::ondemand::document& document);
 
+// What is wrong, in words that don't depend on the library's version.
+std::string_view json_reason(simdjson::error_code error);
 base::Error json_error(simdjson::error_code error);
 
 // Reads over a value that nobody wants, which must be JSON all the same. `depth`: levels that it may have.

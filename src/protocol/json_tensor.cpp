@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "protocol/json_numbers.h"
+#include "protocol/json_parser.h"
 #include "protocol/nesting.h"
 
 namespace saccade::protocol {
@@ -27,7 +28,7 @@ class StringReader {
   base::Status level(ondemand::value value, std::size_t depth) {
     ondemand::json_type kind{};
     if (const auto error = value.type().get(kind))
-      return nesting_.not_json(simdjson::error_message(error), depth);
+      return nesting_.not_json(json_reason(error), depth);
     if (kind == ondemand::json_type::array) return list(value, depth);
     if (base::Status status = nesting_.value_at(depth); !status) return status;
     if (kind == ondemand::json_type::object && dialect_ == Dialect::kTensorFlow) return base64(value, depth);
@@ -40,14 +41,14 @@ class StringReader {
   base::Status base64(ondemand::value value, std::size_t depth) {
     ondemand::object object;
     if (const auto error = value.get_object().get(object)) {
-      return nesting_.not_json(simdjson::error_message(error), depth);
+      return nesting_.not_json(json_reason(error), depth);
     }
     bool found = false;
     std::string bytes;
     for (auto entry : object) {
       ondemand::field field;
       if (const auto error = std::move(entry).get(field)) {
-        return nesting_.not_json(simdjson::error_message(error), depth);
+        return nesting_.not_json(json_reason(error), depth);
       }
       std::string_view key;
       if (field.unescaped_key().get(key) || key != "b64" || found) {
@@ -68,13 +69,13 @@ class StringReader {
     if (base::Status status = nesting_.list_at(depth); !status) return status;
     ondemand::array array;
     if (const auto error = value.get_array().get(array)) {
-      return nesting_.not_json(simdjson::error_message(error), depth);
+      return nesting_.not_json(json_reason(error), depth);
     }
     std::int64_t count = 0;
     for (auto item : array) {
       ondemand::value member;
       if (const auto error = std::move(item).get(member)) {
-        return nesting_.not_json(simdjson::error_message(error), depth);
+        return nesting_.not_json(json_reason(error), depth);
       }
       nesting_.item(depth, count);
       if (base::Status status = level(member, depth + 1); !status) return status;
@@ -101,7 +102,7 @@ base::Result<std::string_view> text_of(ondemand::value value, std::string_view n
     error = value.get_array().get(array);
     if (!error) error = array.raw_json().get(text);
   }
-  if (error) return std::unexpected(Nesting(name, type).not_json(simdjson::error_message(error), 0).error());
+  if (error) return std::unexpected(Nesting(name, type).not_json(json_reason(error), 0).error());
   return text;
 }
 

@@ -10,7 +10,10 @@ namespace saccade::request {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, double>, 4> kUnits{
-    {{"us", 1e3}, {"ms", 1e6}, {"ns", 1.0}, {"s", 1e9}}};  // in nanoseconds; "s" last, as the others end in it
+    {{"us", 1e3},
+     {"ms", 1e6},
+     {"ns", 1.0},
+     {"s", 1e9}}};  // in nanoseconds; "s" last, as the others end in it
 constexpr double kLongest = 3600e9;
 
 std::optional<double> number(std::string_view text) {

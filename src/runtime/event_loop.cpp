@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <string>
+#include <utility>
 
 #include <boost/asio/executor_work_guard.hpp>
 
@@ -12,6 +13,23 @@ thread_local EventLoop* current_loop = nullptr;
 
 EventLoop* EventLoop::current() {
   return current_loop;
+}
+
+base::TimePoint EventLoop::unread_since(base::TimePoint now) {
+  asked_ = true;
+  if (!marking_) {
+    marking_ = true;
+    mark_before_ = last_mark_ = now;
+    post([this] { mark(); });
+  }
+  return mark_before_;
+}
+
+void EventLoop::mark() {
+  mark_before_ = last_mark_;
+  last_mark_ = base::now();
+  marking_ = std::exchange(asked_, false);
+  if (marking_) post([this] { mark(); });
 }
 
 void EventLoop::run() {

@@ -10,6 +10,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "base/clock.h"
+
 namespace saccade::runtime {
 
 class EventLoop {
@@ -23,6 +25,11 @@ class EventLoop {
   void post(Work&& work) {
     boost::asio::post(context_, std::forward<Work>(work));
   }
+  // What a handler of this loop has read now, it could not have been read before this time: the loop asked
+  // the system what is readable then, and this has not been among it. `now` for a loop that had nothing to
+  // do. Where very much is readable at once (more than the system says in one answer) it may have been
+  // earlier. For a handler of this loop, at each request; it costs the loop one turn more after the last.
+  base::TimePoint unread_since(base::TimePoint now);
   // The loop whose thread calls this; null elsewhere.
   static EventLoop* current();
 
@@ -32,6 +39,13 @@ class EventLoop {
 
   const std::size_t index_;
   boost::asio::io_context context_{1};
+  // A mark that goes round with the loop's turns while requests come: it runs right after the loop has asked
+  // the system.
+  void mark();
+  bool marking_ = false;
+  bool asked_ = false;  // since the last mark
+  base::TimePoint last_mark_{};
+  base::TimePoint mark_before_{};
 };
 
 // The process's loops. start() once; stop() lets the handler under way on each loop finish and joins the

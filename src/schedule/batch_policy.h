@@ -23,11 +23,17 @@ struct QueuePolicy {
   std::size_t max_size = 0;                      // 0: as many as the model's queue holds
 };
 
+// How long runs of one size took when the model was loaded.
+struct MeasuredRun {
+  std::int64_t items = 0;
+  base::Duration time{0};
+};
+
 struct BatchPolicy {
-  request::Objective objective;                     // what the answers are held to; may be not stated
-  std::size_t min_instances = 0;                    // runs that are kept ready to go on side by side
-  std::size_t max_instances = 0;                    // most runs side by side; 0: as many as fit the processors
-  std::int64_t max_batch_size = 0;                  // items in one run; 0: each request runs alone
+  request::Objective objective;     // what the answers are held to; may be not stated
+  std::size_t min_instances = 0;    // runs that are kept ready to go on side by side
+  std::size_t max_instances = 0;    // most runs side by side; 0: as many as fit the processors
+  std::int64_t max_batch_size = 0;  // items in one run; 0: each request runs alone
   std::vector<std::int64_t> preferred_batch_sizes;  // sent off at once when reached; ascending
   std::chrono::microseconds max_queue_delay{0};     // how long a free instance waits for a fuller batch
   std::size_t max_queue = 4096;                     // requests waiting; one more is refused
@@ -37,6 +43,7 @@ struct BatchPolicy {
   std::uint64_t default_priority = 0;  // of requests that don't say, or name a level that there is not
   QueuePolicy queue;
   std::map<std::uint64_t, QueuePolicy> level_queues;  // of the levels that have one of their own
+  std::vector<MeasuredRun> measured;                  // at the load; may be empty: all is learnt from traffic
 };
 
 }  // namespace saccade::schedule

@@ -7,6 +7,12 @@
 namespace saccade::schedule {
 namespace {
 
+using base::Code;
+
+// Those whose limit is far away, or who have none, stand in the order as if they had this one: behind the
+// pressing ones, and not for ever.
+constexpr base::Duration kPatience = std::chrono::seconds(1);
+
 // The longest time that a request may wait for its run.
 std::chrono::nanoseconds timeout_of(const QueuePolicy& policy, base::Duration asked) {
   base::Duration timeout = policy.default_timeout;
@@ -16,27 +22,50 @@ std::chrono::nanoseconds timeout_of(const QueuePolicy& policy, base::Duration as
   return timeout;
 }
 
-base::TimePoint expiry_of(const Job& job) {
-  return std::min(job.expires, job.request.deadline);
+base::TimePoint order_of(const Promise& promise, base::TimePoint queued) {
+  return std::min(promise.limit, queued + kPatience);
+}
+
+base::TimePoint order_of(const Job& job) {
+  return order_of(job.promise, job.timings.queued);
+}
+
+base::Error too_late(base::Duration again) {
+  base::Error error{Code::kUnavailable, "the model can't answer in time any more; it has too much to do"};
+  error.retry_after =
+      std::max(std::chrono::ceil<std::chrono::milliseconds>(again), std::chrono::milliseconds(1));
+  return error;
 }
 
 }  // namespace
 
-BatchQueue::BatchQueue(const BatchPolicy& policy) : policy_(policy) {}
+BatchQueue::BatchQueue(const BatchPolicy& policy, const LatencyModel* latency)
+    : policy_(policy), latency_(latency) {}
 
-BatchQueue::Level& BatchQueue::level_of(std::uint64_t priority) {
-  if (priority == 0 || priority > policy_.priority_levels) priority = policy_.default_priority;
-  Level& level = levels_[priority];
+BatchQueue::Level& BatchQueue::level_at(std::uint64_t number) {
+  Level& level = levels_[number];
   if (level.policy == nullptr) {
-    const auto own = policy_.level_queues.find(priority);
+    const auto own = policy_.level_queues.find(number);
     level.policy = own == policy_.level_queues.end() ? &policy_.queue : &own->second;
   }
   return level;
 }
 
+base::Duration BatchQueue::until_answer(std::int64_t items) const {
+  return latency_ == nullptr ? base::Duration{0} : latency_->time(items).likely + after_run_;
+}
+
+base::TimePoint BatchQueue::expiry_of(const Job& job) const {
+  base::TimePoint expiry = std::min(job.expires, job.request.deadline);
+  if (job.promise.drop_after != base::TimePoint::max()) {
+    expiry = std::min(expiry, job.promise.drop_after - until_answer(job.items()));
+  }
+  return expiry;
+}
+
 bool BatchQueue::push(Job& job) {
-  if (size_ >= policy_.max_queue) return false;
-  Level& level = level_of(job.request.priority);
+  if (full()) return false;
+  Level& level = level_at(this->level(job.request.priority));
   if (level.policy->max_size > 0 && level.size() >= level.policy->max_size) return false;
   const base::Duration timeout = timeout_of(*level.policy, job.request.queue_timeout);
   // A wait so long that its end can't be said is none.
@@ -45,29 +74,83 @@ bool BatchQueue::push(Job& job) {
   next_expiry_ = std::min(next_expiry_, expiry_of(job));
   ++size_;
   items_ += job.items();
-  level.in_time.push_back(std::move(job));
+  level.items += job.items();
+  auto place = level.in_time.end();
+  if (!policy_.preserve_ordering) {
+    const base::TimePoint order = order_of(job);
+    while (place != level.in_time.begin() && order_of(*std::prev(place)) > order) --place;
+  }
+  level.in_time.insert(place, std::move(job));
   return true;
+}
+
+std::int64_t BatchQueue::items_before(std::uint64_t level) const {
+  std::int64_t items = 0;
+  for (const auto& [number, at] : levels_) {
+    if (number > level) break;
+    items += at.items;
+  }
+  return items;
+}
+
+std::int64_t BatchQueue::items_before(std::uint64_t level, base::TimePoint limit) const {
+  std::int64_t items = items_before(level);
+  const auto own = levels_.find(level);
+  if (own == levels_.end() || policy_.preserve_ordering) return items;
+  for (const Job& job : own->second.delayed) items -= job.items();
+  const auto& jobs = own->second.in_time;
+  for (auto job = jobs.rbegin(); job != jobs.rend() && order_of(*job) > limit; ++job) items -= job->items();
+  return items;
 }
 
 base::TimePoint BatchQueue::oldest() const {
   base::TimePoint oldest = base::TimePoint::max();
-  for (const auto& [priority, level] : levels_) {
+  for (const auto& [number, level] : levels_) {
     for (const auto* jobs : {&level.in_time, &level.delayed}) {
+      // In the order of their limits, which is near that of their coming: where limits differ the one at the
+      // head stands for all.
       if (!jobs->empty()) oldest = std::min(oldest, jobs->front().timings.queued);
     }
   }
   return oldest;
 }
 
-void BatchQueue::forget(const Job& job) {
+base::TimePoint BatchQueue::soonest_limit() const {
+  base::TimePoint soonest = base::TimePoint::max();
+  for (const auto& [number, level] : levels_) {
+    if (!level.in_time.empty()) soonest = std::min(soonest, level.in_time.front().promise.drop_after);
+  }
+  return soonest;
+}
+
+void BatchQueue::drop(Level& level, Job& job, Why why, base::Error error, std::vector<Dropped>& dropped) {
   --size_;
   items_ -= job.items();
+  level.items -= job.items();
+  dropped.push_back({std::move(job), std::move(error), why});
+}
+
+std::optional<std::pair<BatchQueue::Why, base::Error>> BatchQueue::over(const Job& job,
+                                                                        base::TimePoint now) const {
+  if (job.request.deadline <= now) {
+    return {{Why::kDeadline,
+             {Code::kDeadlineExceeded, "the request's deadline passed before the model could run it"}}};
+  }
+  if (job.promise.drop_after != base::TimePoint::max() &&
+      job.promise.drop_after < now + until_answer(job.items())) {
+    return {{Why::kTooLate, too_late(until_answer(job.items()))}};
+  }
+  return {};
+}
+
+bool BatchQueue::expires(const Level& level, const Job& job, base::TimePoint now) const {
+  return job.expires <= now && level.policy->timeout_action == QueuePolicy::TimeoutAction::kReject;
 }
 
 void BatchQueue::expire(base::TimePoint now, std::vector<Dropped>& dropped) {
   if (next_expiry_ > now) return;
   next_expiry_ = base::TimePoint::max();
-  for (auto& [priority, level] : levels_) {
+  for (auto& [number, level] : levels_) {
     expire(level, level.in_time, now, dropped);
     expire(level, level.delayed, now, dropped);
   }
@@ -77,17 +160,13 @@ void BatchQueue::expire(Level& level, std::deque<Job>& jobs, base::TimePoint now
                         std::vector<Dropped>& dropped) {
   std::deque<Job> kept;
   for (Job& job : jobs) {
-    if (job.request.deadline <= now) {
-      forget(job);
-      dropped.push_back(
-          {std::move(job),
-           {base::Code::kDeadlineExceeded, "the request's deadline passed before the model could run it"}});
+    if (auto reason = over(job, now)) {
+      drop(level, job, reason->first, std::move(reason->second), dropped);
       continue;
     }
     if (job.expires <= now) {
-      if (level.policy->timeout_action == QueuePolicy::TimeoutAction::kReject) {
-        forget(job);
-        dropped.push_back({std::move(job), {base::Code::kUnavailable, "Request timeout expired"}});
+      if (expires(level, job, now)) {
+        drop(level, job, Why::kTimeout, {Code::kUnavailable, "Request timeout expired"}, dropped);
         continue;
       }
       // From `in_time`, always: what is delayed does not expire again. `delayed` is looked at afterwards.
@@ -101,43 +180,86 @@ void BatchQueue::expire(Level& level, std::deque<Job>& jobs, base::TimePoint now
   jobs = std::move(kept);
 }
 
-void BatchQueue::take(base::TimePoint now, std::vector<Job>& batch, std::vector<Dropped>& dropped) {
+void BatchQueue::take(base::TimePoint now, std::int64_t most, std::vector<Job>& batch,
+                      std::vector<Dropped>& dropped) {
   expire(now, dropped);
-  const std::size_t first = batch.size();
-  std::int64_t items = 0;
-  for (auto& [priority, level] : levels_) {
-    if (!take_from(level.in_time, first, items, batch, dropped)) return;
-    if (!take_from(level.delayed, first, items, batch, dropped)) return;
+  Taking taking{.now = now, .most = most, .first = batch.size()};
+  for (auto& [number, level] : levels_) {
+    if (!take_from(level, level.in_time, taking, batch, dropped)) return;
+    if (!take_from(level, level.delayed, taking, batch, dropped)) return;
   }
 }
 
-bool BatchQueue::take_from(std::deque<Job>& jobs, std::size_t first, std::int64_t& items,
-                           std::vector<Job>& batch, std::vector<Dropped>& dropped) {
-  std::deque<Job> kept;  // stay in the queue, in their order
+// The largest run of at least `least` and at most `most` items that is over within `left`.
+std::int64_t BatchQueue::most_until(base::Duration left, std::int64_t least, std::int64_t most) const {
+  while (least < most) {
+    const std::int64_t middle = least + (most - least + 1) / 2;
+    if (until_answer(middle) <= left) {
+      least = middle;
+    } else {
+      most = middle - 1;
+    }
+  }
+  return least;
+}
+
+bool BatchQueue::joins(const Job& job, Taking& taking, const std::vector<Job>& batch) const {
+  const bool first = batch.size() == taking.first;
+  const std::int64_t items = taking.items + job.items();
+  if (!first && (items > taking.most || !BatchRunner::compatible(batch[taking.first], job))) return false;
+  if (job.promise.drop_after == base::TimePoint::max()) return true;
+  const base::Duration left = job.promise.drop_after - taking.now;
+  if (until_answer(std::max(items, taking.most)) <= left) return true;
+  if (!first && until_answer(items) > left) return false;
+  taking.most = most_until(left, items, std::max(items, taking.most));
+  return true;
+}
+
+bool BatchQueue::take_from(Level& level, std::deque<Job>& jobs, Taking& taking, std::vector<Job>& batch,
+                           std::vector<Dropped>& dropped) {
   bool complete = false;
   while (!jobs.empty() && !complete) {
     Job& job = jobs.front();
     if (job.caller_gone()) {
-      forget(job);
-      dropped.push_back({std::move(job), {base::Code::kCancelled, "the caller has gone"}});
-    } else if (batch.size() == first || (items + job.items() <= policy_.max_batch_size &&
-                                         BatchRunner::compatible(batch[first], job))) {
-      forget(job);
-      items += job.items();
+      drop(level, job, Why::kCancelled, {Code::kCancelled, "the caller has gone"}, dropped);
+    } else if (joins(job, taking, batch)) {
+      --size_;
+      items_ -= job.items();
+      level.items -= job.items();
+      taking.items += job.items();
       batch.push_back(std::move(job));
     } else if (policy_.preserve_ordering) {
-      return false;
+      break;
     } else {
-      kept.push_back(std::move(job));
+      passed_over_.push_back(std::move(job));
     }
     jobs.pop_front();
-    complete = batch.size() > first && items >= policy_.max_batch_size;
+    complete = batch.size() > taking.first && taking.items >= taking.most;
   }
-  while (!kept.empty()) {
-    jobs.push_front(std::move(kept.back()));
-    kept.pop_back();
+  const bool stuck = policy_.preserve_ordering && !jobs.empty();
+  while (!passed_over_.empty()) {
+    jobs.push_front(std::move(passed_over_.back()));
+    passed_over_.pop_back();
   }
-  return !complete;
+  return !complete && !stuck;
+}
+
+const Job* BatchQueue::last_behind(std::uint64_t level) const {
+  for (auto at = levels_.rbegin(); at != levels_.rend() && at->first > level; ++at) {
+    if (!at->second.delayed.empty()) return &at->second.delayed.back();
+    if (!at->second.in_time.empty()) return &at->second.in_time.back();
+  }
+  return nullptr;
+}
+
+void BatchQueue::evict_last(base::Error error, std::vector<Dropped>& dropped) {
+  for (auto at = levels_.rbegin(); at != levels_.rend(); ++at) {
+    std::deque<Job>& jobs = at->second.delayed.empty() ? at->second.in_time : at->second.delayed;
+    if (jobs.empty()) continue;
+    drop(at->second, jobs.back(), Why::kUrgent, std::move(error), dropped);
+    jobs.pop_back();
+    return;
+  }
 }
 
 }  // namespace saccade::schedule

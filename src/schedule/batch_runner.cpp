@@ -9,11 +9,9 @@ namespace saccade::schedule {
 
 using base::Code;
 
-BatchRunner::BatchRunner(std::unique_ptr<engine::Session> session, bool batches, ModelMetrics& metrics)
-    : session_(std::move(session)),
-      batches_(batches),
-      metrics_(metrics),
-      sheet_(metrics.statistics.add_sheet()) {
+BatchRunner::BatchRunner(std::unique_ptr<engine::Session> session, bool batches, ModelMetrics& metrics,
+                         StatisticsSheet& sheet)
+    : session_(std::move(session)), batches_(batches), metrics_(metrics), sheet_(sheet) {
   bytes_.resize(session_->facts().inputs.size());
   texts_.resize(session_->facts().inputs.size());
 }
@@ -37,6 +35,8 @@ void BatchRunner::run(std::span<Job> jobs, base::TimePoint taken, std::vector<Re
   } else {
     run_together(jobs, results);
   }
+  const base::TimePoint ended = base::now();
+  for (Job& job : jobs) job.promise.ran = ended;
 }
 
 BatchRunner::ResponseResult BatchRunner::run_alone(Job& job) {

@@ -18,7 +18,11 @@ class BatchRunner {
   using ResponseResult = base::Result<request::InferenceResponse>;
 
   // `batches`: the first dimension of each output must be the batch.
-  BatchRunner(std::unique_ptr<engine::Session> session, bool batches, ModelMetrics& metrics);
+  BatchRunner(std::unique_ptr<engine::Session> session, bool batches, ModelMetrics& metrics)
+      : BatchRunner(std::move(session), batches, metrics, metrics.statistics.add_sheet()) {}
+  // With a sheet that no other runner writes any more.
+  BatchRunner(std::unique_ptr<engine::Session> session, bool batches, ModelMetrics& metrics,
+              StatisticsSheet& sheet);
 
   // Members whose inputs agree in all but the first dimension share a run; others get one of their own. The
   // jobs' items together are at most max_batch_size. Adds one result per job to `results`. `taken`: when the

@@ -8,7 +8,7 @@ namespace saccade::schedule {
 
 void count_drop(const BatchQueue::Dropped& dropped, ModelMetrics& metrics);
 
-// The queue is full: answers at once, on the caller's loop.
-void refuse_for_room(Job& job, ModelMetrics& metrics);
+// Not let in: answers at once, on the caller's loop.
+void refuse(Job& job, base::Error error, ModelMetrics& metrics);
 
 }  // namespace saccade::schedule

@@ -1,196 +1,179 @@
-// The scheduler for models longer than a hop between threads: one queue, and one thread for each instance of
-// the model. Answers go back to each job's loop, all of a batch that belong to one loop in one hop.
+// The scheduler for models longer than a hop between threads: one queue, whose batches run on the pool's
+// threads, as many side by side as the pool has places for this model and up to its own bound.
 //
-// A timekeeper's thread answers requests that have waited too long while all instances are busy. It starts
-// with the first request that can expire.
+// Its lock guards the planner; the pool's is taken inside it, by want(). What is wanted of the pool is said
+// again only where it has become more or sooner: while runs go on a request that joins the queue costs
+// nothing there.
 #include <algorithm>
 #include <condition_variable>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <pthread.h>
-#include <thread>
 #include <vector>
 
-#include "schedule/batch_queue.h"
-#include "schedule/batch_runner.h"
 #include "schedule/drop.h"
+#include "schedule/instance_set.h"
+#include "schedule/parcels.h"
+#include "schedule/planner.h"
+#include "schedule/run_pool.h"
 #include "schedule/scheduler.h"
 
 namespace saccade::schedule {
 namespace {
 
-// What goes back to one loop.
-struct Parcel {
-  explicit Parcel(runtime::EventLoop* to) : loop(to) {}
-  struct Answer {
-    Done done;
-    BatchRunner::ResponseResult result;
-  };
-  runtime::EventLoop* loop;
-  std::vector<Answer> answers;
-};
-using Parcels = std::vector<Parcel>;
+using base::TimePoint;
 
-void pack(Job& job, BatchRunner::ResponseResult result, Parcels& parcels) {
-  auto parcel = std::ranges::find(parcels, job.loop, &Parcel::loop);
-  if (parcel == parcels.end()) parcel = parcels.emplace(parcels.end(), job.loop);
-  parcel->answers.push_back({std::move(job.done), std::move(result)});
-}
-
-void send(Parcels parcels) {
-  for (Parcel& parcel : parcels) {
-    parcel.loop->post([answers = std::move(parcel.answers)]() mutable {
-      for (Parcel::Answer& answer : answers) answer.done(std::move(answer.result));
-    });
-  }
-}
-
-// Lets batches go in the order of their tickets. Safe from any thread.
-class Exit {
+class InstanceScheduler final : public Scheduler, private RunPool::Work {
  public:
-  void leave(std::uint64_t ticket, Parcels parcels) {
-    const std::lock_guard lock(mutex_);
-    waiting_.emplace(ticket, std::move(parcels));
-    for (auto next = waiting_.find(next_); next != waiting_.end(); next = waiting_.find(++next_)) {
-      send(std::move(next->second));
-      waiting_.erase(next);
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::uint64_t, Parcels> waiting_;  // guarded by mutex_; at most one of each instance
-  std::uint64_t next_ = 0;                    // guarded by mutex_
-};
-
-class InstanceScheduler final : public Scheduler {
- public:
-  InstanceScheduler(std::vector<std::unique_ptr<engine::Session>> sessions, const BatchPolicy& policy,
+  InstanceScheduler(std::shared_ptr<RunPool> pool, RunSessions sessions, const BatchPolicy& policy,
                     MetricsPointer metrics)
-      : policy_(policy), metrics_(std::move(metrics)), instances_(sessions.size()), queue_(policy_) {
-    for (auto& session : sessions) {
-      threads_.emplace_back([this, runner = BatchRunner(std::move(session), policy_.max_batch_size > 0,
-                                                        *metrics_)]() mutable { work(runner); });
-      pthread_setname_np(threads_.back().native_handle(), "instance");
-    }
-  }
+      : policy_(policy),
+        metrics_(std::move(metrics)),
+        threads_(sessions.threads),
+        pool_(std::move(pool)),
+        instances_(std::move(sessions.sessions), policy_.max_batch_size > 0, policy_.min_instances,
+                   sessions.keep, metrics_),
+        seat_(pool_->join(
+            *this, {.places = threads_, .most = policy_.max_instances, .expected = sessions.run_time})),
+        planner_(policy_, metrics_, RunPool::instances(seat_)),
+        told_{planner_.admission(), metrics_},
+        exit_(told_) {}
 
+  // Runs what waits.
   ~InstanceScheduler() override {
     {
-      const std::lock_guard lock(mutex_);
+      std::unique_lock lock(mutex_);
       stopping_ = true;
+      {
+        const RunPool::Wake wake = say(base::now(), true);
+      }
+      drained_.wait(lock, [this] { return planner_.empty() && turns_ == 0; });
     }
-    changed_.notify_all();
-    expiry_changed_.notify_all();
-    for (auto& thread : threads_) thread.join();
-    if (timekeeper_.joinable()) timekeeper_.join();
+    pool_->leave(seat_);
   }
 
   void submit(Job job) override {
-    job.timings.queued = base::now();
-    std::unique_lock lock(mutex_);
-    const base::TimePoint expiry_before = queue_.next_expiry();
-    if (!queue_.push(job)) {
-      lock.unlock();
-      return refuse_for_room(job, *metrics_);
+    const TimePoint now = base::now();
+    job.timings.queued = now;
+    std::vector<BatchQueue::Dropped> evicted;
+    {
+      RunPool::Wake wake;
+      std::unique_lock lock(mutex_);
+      if (auto error = planner_.enter(job, evicted)) {
+        lock.unlock();
+        return refuse(job, *std::move(error), *metrics_);
+      }
+      metrics_->pending.add(1);
+      wake = say(now, false);
     }
-    metrics_->pending.add(1);
-    const bool wake = idle_ > 0;
-    const bool sooner = queue_.next_expiry() < expiry_before;
-    if (sooner && !timekeeper_.joinable()) {
-      timekeeper_ = std::thread([this] { keep_time(); });
-      pthread_setname_np(timekeeper_.native_handle(), "timekeeper");
-    }
-    lock.unlock();
-    if (wake) changed_.notify_one();
-    if (sooner) expiry_changed_.notify_one();
+    drop(evicted);
   }
 
   std::string describe() const override {
-    return std::to_string(instances_) + (instances_ == 1 ? " instance" : " instances");
+    const std::size_t most = RunPool::most(seat_);
+    return (most == 1 ? "1 instance" : "up to " + std::to_string(most) + " instances") +
+           (threads_ > 1 ? " of " + std::to_string(threads_) + " threads" : "");
+  }
+
+  ScheduleReport report() const override {
+    ScheduleReport report = planner_.report();
+    report.place = "instances";
+    report.instances = instances_.size();
+    report.min_instances = std::max<std::size_t>(policy_.min_instances, 1);
+    report.max_instances = RunPool::most(seat_);
+    return report;
+  }
+
+  std::optional<base::Error> would_refuse(runtime::EventLoop& loop, TimePoint begun) override {
+    return planner_.would_refuse(&loop, begun, base::now());
   }
 
  private:
-  // What one turn of an instance takes out of the queue; kept from turn to turn for its memory.
-  struct Turn {
-    std::vector<Job> batch;
-    std::vector<BatchQueue::Dropped> dropped;
-    std::vector<BatchRunner::ResponseResult> results;
-    base::TimePoint taken;
+  // Tells the pool what is wanted now, if that is more or sooner than what it knows, or in any case. Under
+  // mutex_; what it returns is to end after the lock.
+  [[nodiscard]] RunPool::Wake say(TimePoint now, bool in_any_case) {
+    planner_.set_contended(pool_->contended());
+    if (const std::size_t count = RunPool::instances(seat_); count != countable_) {
+      planner_.set_instances(countable_ = count);
+    }
+    RunPool::Want want;
+    if (!planner_.empty()) want.due = stopping_ ? now : planner_.due(now);
+    want.look = std::min(planner_.next_expiry(), instances_.next_spare());
+    if (!in_any_case && want.due >= said_.due && want.look >= said_.look) return {};
+    want.start_by = planner_.start_by();
+    said_ = want;
+    return pool_->want(seat_, want);
+  }
+
+  bool run(base::Duration waited) override {
+    InstanceSet::Taken instance = instances_.take();
+    if (instance == nullptr) {
+      // The session can't be shared. Those that there are have to do.
+      pool_->lower_most(seat_, instances_.size());
+      RunPool::Wake wake;
+      const std::lock_guard lock(mutex_);
+      wake = say(base::now(), true);
+      return false;
+    }
+    Planner::Run run;
     std::uint64_t ticket = 0;
-  };
+    {
+      RunPool::Wake wake;
+      const std::lock_guard lock(mutex_);
+      run = planner_.take(base::now(), instance->batch, instance->dropped);
+      if (run.items > 0) ticket = next_ticket_++;
+      ++turns_;
+      wake = say(base::now(), true);
+    }
+    drop(instance->dropped);
+    if (run.items > 0) run_batch(*instance, run, ticket, waited);
+    const TimePoint now = base::now();
+    instances_.give(std::move(instance), now);
+    RunPool::Wake wake;
+    const std::lock_guard lock(mutex_);
+    --turns_;
+    wake = say(now, false);
+    if (stopping_ && turns_ == 0 && planner_.empty()) drained_.notify_all();
+    return run.items > 0;
+  }
 
-  void work(BatchRunner& runner) {
-    Turn turn;
-    while (next_batch(turn)) {
-      drop(turn.dropped);
-      if (turn.batch.empty()) continue;
-      runner.run(turn.batch, turn.taken, turn.results);
-      metrics_->pending.add(-static_cast<std::int64_t>(turn.batch.size()));
-      Parcels parcels;
-      for (std::size_t i = 0; i < turn.batch.size(); ++i) {
-        pack(turn.batch[i], std::move(turn.results[i]), parcels);
-      }
-      if (policy_.preserve_ordering) {
-        exit_.leave(turn.ticket, std::move(parcels));
-      } else {
-        send(std::move(parcels));
-      }
-      turn.batch.clear();
-      turn.results.clear();
+  void run_batch(Instance& instance, const Planner::Run& run, std::uint64_t ticket, base::Duration waited) {
+    metrics_->place_wait.observe(waited);
+    instance.runner.run(instance.batch, run.taken, instance.results);
+    const TimePoint end = base::now();
+    metrics_->place_time.fetch_add(
+        static_cast<std::uint64_t>((end - run.taken).count()) * std::max<std::size_t>(threads_, 1),
+        std::memory_order_relaxed);
+    metrics_->pending.add(-static_cast<std::int64_t>(instance.batch.size()));
+    const bool failed =
+        std::ranges::none_of(instance.results, [](const auto& result) { return result.has_value(); });
+    Parcels parcels;
+    for (std::size_t i = 0; i < instance.batch.size(); ++i) {
+      pack(instance.batch[i], std::move(instance.results[i]), parcels);
+    }
+    instance.batch.clear();
+    instance.results.clear();
+    {
+      const std::lock_guard lock(mutex_);
+      planner_.ended(run, end, failed);
+    }
+    if (policy_.preserve_ordering) {
+      exit_.leave(ticket, std::move(parcels));
+    } else {
+      send(std::move(parcels), told_);
     }
   }
 
-  // Blocks until there is a batch; false: the scheduler ends and nothing waits any more.
-  bool next_batch(Turn& turn) {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      if (queue_.empty()) {
-        if (stopping_) return false;
-        ++idle_;
-        changed_.wait(lock);
-        --idle_;
-        continue;
-      }
-      turn.taken = base::now();
-      if (stopping_ || full_enough()) break;
-      const auto due = queue_.oldest() + policy_.max_queue_delay;
-      if (due <= turn.taken) break;
-      ++idle_;
-      changed_.wait_until(lock, due);
-      --idle_;
-    }
-    queue_.take(turn.taken, turn.batch, turn.dropped);
-    if (!turn.batch.empty()) turn.ticket = next_ticket_++;
-    return true;
-  }
-
-  bool full_enough() const {
-    if (policy_.max_queue_delay.count() == 0 || queue_.items() >= policy_.max_batch_size) return true;
-    return std::ranges::find(policy_.preferred_batch_sizes, queue_.items()) !=
-           policy_.preferred_batch_sizes.end();
-  }
-
-  void keep_time() {
+  void look(TimePoint now) override {
     std::vector<BatchQueue::Dropped> dropped;
-    std::unique_lock lock(mutex_);
-    while (!stopping_) {
-      const base::TimePoint due = queue_.next_expiry();
-      if (due == base::TimePoint::max()) {
-        expiry_changed_.wait(lock);
-        continue;
-      }
-      const base::TimePoint now = base::now();
-      if (due > now) {
-        expiry_changed_.wait_until(lock, due);
-        continue;
-      }
-      queue_.expire(now, dropped);
-      lock.unlock();
-      drop(dropped);
-      lock.lock();
+    instances_.end_spare(now);
+    {
+      RunPool::Wake wake;
+      const std::lock_guard lock(mutex_);
+      planner_.expire(now, dropped);
+      wake = say(now, true);
+      if (stopping_ && turns_ == 0 && planner_.empty()) drained_.notify_all();
     }
+    drop(dropped);
   }
 
   void drop(std::vector<BatchQueue::Dropped>& all) {
@@ -201,30 +184,33 @@ class InstanceScheduler final : public Scheduler {
       count_drop(dropped, *metrics_);
       pack(dropped.job, std::unexpected(std::move(dropped.error)), parcels);
     }
-    send(std::move(parcels));
+    send(std::move(parcels), told_);
     all.clear();
   }
 
   const BatchPolicy policy_;
   const MetricsPointer metrics_;
-  const std::size_t instances_;
-  Exit exit_;
+  const std::size_t threads_;  // of one run
+  const std::shared_ptr<RunPool> pool_;
+  InstanceSet instances_;
+  RunPool::Seat& seat_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::condition_variable expiry_changed_;
-  BatchQueue queue_;               // guarded by mutex_
-  std::size_t idle_ = 0;           // guarded by mutex_: instances that wait
+  std::condition_variable drained_;
+  Planner planner_;  // guarded by mutex_
+  const Told told_;
+  Exit exit_;
+  RunPool::Want said_;             // guarded by mutex_: to the pool, at the last
+  std::size_t countable_ = 0;      // guarded by mutex_: instances, as the planner knows
+  std::size_t turns_ = 0;          // guarded by mutex_: calls of run() under way that have taken a batch
   std::uint64_t next_ticket_ = 0;  // guarded by mutex_
   bool stopping_ = false;          // guarded by mutex_
-  std::thread timekeeper_;         // started under mutex_
-  std::vector<std::thread> threads_;
 };
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_instance_scheduler(std::vector<std::unique_ptr<engine::Session>> sessions,
+std::unique_ptr<Scheduler> make_instance_scheduler(std::shared_ptr<RunPool> pool, RunSessions sessions,
                                                    const BatchPolicy& policy, const MetricsPointer& metrics) {
-  return std::make_unique<InstanceScheduler>(std::move(sessions), policy, metrics);
+  return std::make_unique<InstanceScheduler>(std::move(pool), std::move(sessions), policy, metrics);
 }
 
 }  // namespace saccade::schedule

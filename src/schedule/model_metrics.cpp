@@ -13,6 +13,28 @@ observe::Counter& requests(observe::Registry& registry, observe::Labels labels, 
       labels);
 }
 
+observe::Counter& by_reason(observe::Registry& registry, observe::Labels labels, const char* name,
+                            const char* help, const char* reason) {
+  labels.emplace_back("reason", reason);
+  return registry.counter(name, help, labels);
+}
+
+observe::Counter& refusals(observe::Registry& registry, const observe::Labels& labels, const char* reason) {
+  return by_reason(
+      registry, labels, "saccade_requests_refused_total",
+      "Inference requests refused at the door: queue_full, too_late (could not have been answered "
+      "within the objective or their deadline), priority (more urgent ones need the model).",
+      reason);
+}
+
+observe::Counter& drops(observe::Registry& registry, const observe::Labels& labels, const char* reason) {
+  return by_reason(registry, labels, "saccade_requests_dropped_total",
+                   "Inference requests that left the queue without a run: cancelled, timeout (the queue's "
+                   "policy), deadline (their own had passed), too_late (could not be answered in time any "
+                   "more), priority (more urgent ones needed the place).",
+                   reason);
+}
+
 double micros(const request::DurationSum& sum) {
   const std::uint64_t whole = sum.nanoseconds / 1'000;
   return static_cast<double>(whole);
@@ -25,11 +47,13 @@ observe::Histogram& duration(observe::Registry& registry, const observe::Labels&
 
 }  // namespace
 
-ModelMetrics::ModelMetrics(observe::Registry& registry, const std::string& model, const std::string& version)
-    : ModelMetrics(registry, observe::Labels{{"model", model}, {"version", version}}) {}
+ModelMetrics::ModelMetrics(observe::Registry& registry, const std::string& name, const std::string& version)
+    : ModelMetrics(registry, name, observe::Labels{{"model", name}, {"version", version}}) {}
 
-ModelMetrics::ModelMetrics(observe::Registry& registry, const observe::Labels& labels)
-    : succeeded(requests(registry, labels, "success")),
+ModelMetrics::ModelMetrics(observe::Registry& registry, const std::string& name,
+                           const observe::Labels& labels)
+    : model(name),
+      succeeded(requests(registry, labels, "success")),
       refused(requests(registry, labels, "invalid")),
       failed(requests(registry, labels, "error")),
       rejected(requests(registry, labels, "rejected")),
@@ -46,7 +70,37 @@ ModelMetrics::ModelMetrics(observe::Registry& registry, const observe::Labels& l
                           "Time to join the inputs of a batch's members.")),
       run_time(duration(registry, labels, "saccade_run_duration_seconds", "Time of one run of the model.")),
       batch_size(registry.histogram("saccade_batch_size", "Items in one run of the model.", labels,
-                                    {1, 2, 4, 8, 16, 32, 64, 128, 256}, 1.0)) {
+                                    {1, 2, 4, 8, 16, 32, 64, 128, 256}, 1.0)),
+      refused_for_room(refusals(registry, labels, "queue_full")),
+      refused_too_late(refusals(registry, labels, "too_late")),
+      refused_for_urgent(refusals(registry, labels, "priority")),
+      dropped_cancelled(drops(registry, labels, "cancelled")),
+      dropped_timeout(drops(registry, labels, "timeout")),
+      dropped_deadline(drops(registry, labels, "deadline")),
+      dropped_too_late(drops(registry, labels, "too_late")),
+      dropped_urgent(drops(registry, labels, "priority")),
+      late(registry.counter("saccade_requests_late_total",
+                            "Inference requests answered later than their limit: the objective or their own.",
+                            labels)),
+      predicted_time(duration(registry, labels, "saccade_predicted_latency_seconds",
+                              "Latency predicted at the door, of answered requests that had a limit.")),
+      answer_time(duration(registry, labels, "saccade_answer_latency_seconds",
+                           "Latency that it came to: from the arrival until the answer was written.")),
+      prediction_error(duration(registry, labels, "saccade_prediction_error_seconds",
+                                "How much later than predicted answers came; those that came sooner are 0.")),
+      batch_wait(duration(registry, labels, "saccade_batch_wait_seconds",
+                          "Time that a free instance waited for a fuller batch.")),
+      instances(registry.gauge("saccade_instances",
+                               "Sessions of the model that may run side by side; they follow the load.",
+                               labels)),
+      place_wait(duration(registry, labels, "saccade_place_wait_seconds",
+                          "Time that a batch waited for a place to run.")) {
+  sources_.push_back(registry.counter_source(
+      "saccade_place_seconds_total",
+      "Time of runs multiplied by the places that they took: what models are served fairly by.", labels,
+      [this] {
+        return static_cast<double>(place_time.load(std::memory_order_relaxed)) * observe::kNanosecond;
+      }));
   add_triton_metrics(registry, labels);
 }
 

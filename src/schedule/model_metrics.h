@@ -4,6 +4,7 @@
 // begin at zero with each loaded copy. Triton's own metrics (nv_…) are read from both.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,9 @@
 namespace saccade::schedule {
 
 struct ModelMetrics {
-  ModelMetrics(observe::Registry& registry, const std::string& model, const std::string& version);
+  ModelMetrics(observe::Registry& registry, const std::string& name, const std::string& version);
+
+  const std::string model;  // its name
 
   observe::Counter& succeeded;  // requests
   observe::Counter& refused;    // the request was at fault
@@ -29,6 +32,28 @@ struct ModelMetrics {
   observe::Histogram& run_time;    // in the model
   observe::Histogram& batch_size;  // items in a run
 
+  // Not let in, by reason; all of them count in `rejected` as well.
+  observe::Counter& refused_for_room;
+  observe::Counter& refused_too_late;
+  observe::Counter& refused_for_urgent;
+  // Let in and answered without a run, by reason.
+  observe::Counter& dropped_cancelled;
+  observe::Counter& dropped_timeout;   // the queue's policy
+  observe::Counter& dropped_deadline;  // its own had passed
+  observe::Counter& dropped_too_late;  // the limit could not be kept any more
+  observe::Counter& dropped_urgent;    // more urgent ones needed the place
+  // Of requests with a limit: an objective or a deadline.
+  observe::Counter& late;                // answered after it
+  observe::Histogram& predicted_time;    // from the arrival to the answer, as predicted at the door
+  observe::Histogram& answer_time;       // and as it was
+  observe::Histogram& prediction_error;  // how much later than predicted; 0: sooner
+  observe::Histogram& batch_wait;        // of a free instance for a fuller batch
+
+  // Of models that run in the pool.
+  observe::Gauge& instances;                 // that are there now
+  observe::Histogram& place_wait;            // for a place, since a run was due
+  std::atomic<std::uint64_t> place_time{0};  // that its runs have had, in nanoseconds
+
   Statistics statistics;
 
   // A request that got no outputs, in the statistics. `arrived` may be not said.
@@ -37,10 +62,10 @@ struct ModelMetrics {
   }
 
  private:
-  ModelMetrics(observe::Registry& registry, const observe::Labels& labels);
+  ModelMetrics(observe::Registry& registry, const std::string& name, const observe::Labels& labels);
   void add_triton_metrics(observe::Registry& registry, const observe::Labels& labels);
 
-  std::vector<observe::CounterSource> sources_;  // read `statistics`; end before it
+  std::vector<observe::CounterSource> sources_;  // read figures above; end before them
 };
 
 }  // namespace saccade::schedule

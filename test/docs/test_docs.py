@@ -84,7 +84,8 @@ def flags_of_help():
         elif "REQUIRED" in rest:
             flags[flag] = "required"
         else:
-            flags[flag] = rest.rpartition("=")[2] if re.search(r"=\S+$", rest) else "none"
+            default = re.search(r"=(\S+)$|\[([^\]]+)\]", rest)  # CLI11 wrote =8000, and since 2.4 [8000]
+            flags[flag] = default.group(1) or default.group(2) if default else "none"
     return flags
 
 

@@ -3,11 +3,14 @@
 SACCADE_BINARY names another build, for example one with sanitizers.
 """
 
+import atexit
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import httpx
@@ -20,6 +23,11 @@ DIGITS = REPOSITORY / "digits/1/model.onnx"
 
 # No TLS here: without the certificates a client is made forty times as fast.
 PLAIN = {"timeout": 20, "trust_env": False, "verify": False}
+
+# Which engine is faster for a model is measured once in a session of tests, and not remembered for another.
+ENGINE_CACHE = tempfile.mkdtemp(prefix="saccade-engines-")
+atexit.register(shutil.rmtree, ENGINE_CACHE, ignore_errors=True)
+os.environ.setdefault("SACCADE_ENGINE_CACHE", ENGINE_CACHE)
 
 START_SECONDS = 60 if SANITIZED else 20
 END_SECONDS = 40 if SANITIZED else 20

@@ -493,7 +493,7 @@ def test_sessions_are_opened_as_the_configuration_says(explicit, repository):
       parameters { key: "colour" value { string_value: "red" } }
       instance_group { count: 2 kind: KIND_CPU }""")
     admin = explicit(load=["m"])
-    assert admin.client.get("/models/m").json()["schedule"]["runs"] == "2 instances"
+    assert admin.client.get("/models/m").json()["schedule"]["runs"] == "up to 2 instances of 2 threads"
     assert 'parameters without effect: "colour"' in admin.server.stderr()
     put(repository, "m", 1, times(1), 'parameters { key: "intra_op_thread_count" value { string_value: "-2" } }')
     assert "intra_op_thread_count" in admin.load("m", status=400)

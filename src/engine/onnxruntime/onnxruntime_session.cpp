@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/utf8.h"
+#include "engine/onnxruntime/devices.h"
 #include "engine/onnxruntime/element_types.h"
 
 namespace saccade::engine::onnxruntime {
@@ -112,23 +113,32 @@ base::Result<std::unique_ptr<Session>> OnnxRuntimeSession::open(const Ort::Env& 
     settings.SetGraphOptimizationLevel(to_onnx(options.optimization));
     // A pool that spins while it waits would take the cores from the event loops.
     settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
-    Ort::Session session(environment, model.c_str(), settings);
-    auto facts = read_facts(session, model);
+    if (base::Status device = use_device(settings, options); !device) return std::unexpected(device.error());
+    auto loaded = std::make_shared<OnnxModel>();
+    loaded->session = Ort::Session(environment, model.c_str(), settings);
+    auto facts = read_facts(loaded->session, model);
     if (!facts) return std::unexpected(facts.error());
-    return std::make_unique<OnnxRuntimeSession>(std::move(session), *std::move(facts),
-                                                options.threads == 1 && !options.parallel);
+    loaded->facts = *std::move(facts);
+    loaded->runs_on_caller = options.threads == 1 && !options.parallel && options.device == Device::kCpu;
+    return std::make_unique<OnnxRuntimeSession>(std::move(loaded));
   } catch (const Ort::Exception& error) {
     const bool unreadable = error.GetOrtErrorCode() == ORT_INVALID_PROTOBUF;
+    // Without the device the driver speaks first when the session is made.
+    if (options.device != Device::kCpu && !unreadable) {
+      return base::fail(Code::kUnavailable, model.string() + ": can't be loaded on the device " +
+                                                std::string(device_name(options.device)) + " " +
+                                                std::to_string(options.device_id) + ": " + error.what());
+    }
     return base::invalid_argument(
         model.string() + ": " +
         (unreadable ? "is not an ONNX model, or is cut short: " : "can't be loaded: ") + error.what());
   }
 }
 
-OnnxRuntimeSession::OnnxRuntimeSession(Ort::Session session, ModelFacts facts, bool runs_on_caller)
-    : session_(std::move(session)),
-      facts_(std::move(facts)),
-      runs_on_caller_(runs_on_caller),
+OnnxRuntimeSession::OnnxRuntimeSession(std::shared_ptr<OnnxModel> model)
+    : model_(std::move(model)),
+      session_(model_->session),
+      facts_(model_->facts),
       memory_(Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault)) {
   for (const auto& input : facts_.inputs) input_names_.push_back(input.name.c_str());
   for (const auto& output : facts_.outputs) output_names_.push_back(output.name.c_str());

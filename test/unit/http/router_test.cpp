@@ -206,7 +206,16 @@ TEST(Errors, SayWhenToTryAgain) {
   const auto busy = error_response({base::Code::kUnavailable, "full"});
   ASSERT_EQ(busy.headers.size(), 1U);
   EXPECT_EQ(busy.headers[0].first, "Retry-After");
+  EXPECT_EQ(busy.headers[0].second, "1");
   EXPECT_TRUE(error_response({base::Code::kNotFound, "no"}).headers.empty());
+}
+
+TEST(Errors, SayHowLongWhereThatIsKnown) {
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  const auto soon = error_response({base::Code::kUnavailable, "full", std::chrono::milliseconds(25)});
+  EXPECT_EQ(soon.headers, (Fields{{"Retry-After", "1"}, {"Retry-After-Ms", "25"}}));
+  const auto later = error_response({base::Code::kRateLimited, "slower", std::chrono::milliseconds(2001)});
+  EXPECT_EQ(later.headers, (Fields{{"Retry-After", "3"}, {"Retry-After-Ms", "2001"}}));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ class CatalogTest : public testing::Test {
     ModelSource source;
     source.name = source.config.name = name;
     source.version = version;
-    auto loaded = LoadedModel::load(source, engine_, registry_, options_);
+    auto loaded = LoadedModel::load(source, engines_, registry_, options_);
     EXPECT_TRUE(loaded);
     return loaded ? *std::move(loaded) : nullptr;
   }
@@ -31,7 +31,8 @@ class CatalogTest : public testing::Test {
     return (*model)->signature()->name + " " + (*model)->signature()->version;
   }
 
-  ClassifierEngine engine_;
+  engine::EngineSet engines_;
+  ClassifierEngine& engine_ = add_engine<ClassifierEngine>(engines_);
   observe::Registry registry_;
   LoadOptions options_{.loops = 2};
   Catalog catalog_;
@@ -97,9 +98,9 @@ TEST_F(CatalogTest, AnInstanceCountMakesSessionsOfTheirOwn) {
   source.name = source.config.name = "a";
   source.version = "1";
   source.config.instance_count = 3;
-  const auto loaded = LoadedModel::load(source, engine_, registry_, options_);
+  const auto loaded = LoadedModel::load(source, engines_, registry_, options_);
   ASSERT_TRUE(loaded);
-  EXPECT_EQ((*loaded)->describe_schedule(), "3 instances");
+  EXPECT_EQ((*loaded)->describe_schedule(), "up to 3 instances");
   EXPECT_EQ(engine_.opened, 3);
 }
 

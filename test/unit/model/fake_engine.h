@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/engine_set.h"
 
 namespace saccade::model {
 
@@ -86,5 +86,14 @@ class ClassifierEngine final : public engine::Engine {
 
   int opened = 0;
 };
+
+// An engine of a set, for a test that goes on looking at it.
+template <typename Engine, typename... Arguments>
+Engine& add_engine(engine::EngineSet& engines, Arguments&&... arguments) {
+  auto engine = std::make_unique<Engine>(std::forward<Arguments>(arguments)...);
+  Engine& looked_at = *engine;
+  engines.add(std::move(engine));
+  return looked_at;
+}
 
 }  // namespace saccade::model

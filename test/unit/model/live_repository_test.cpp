@@ -60,7 +60,7 @@ class Living : public testing::Test {
     std::ofstream(folder_ / name / "config.pbtxt") << text;
   }
   base::Status start() {
-    repository_ = std::make_unique<LiveRepository>(catalog_, registry_, engine_, options_);
+    repository_ = std::make_unique<LiveRepository>(catalog_, registry_, engines_, options_);
     return repository_->start([] { return false; });
   }
   base::Status load(const std::string& name, LoadOverride override = {}) {
@@ -103,7 +103,8 @@ class Living : public testing::Test {
 
   using Lines = std::vector<std::string>;
   fs::path folder_;
-  FileEngine engine_;
+  engine::EngineSet engines_;
+  FileEngine& engine_ = add_engine<FileEngine>(engines_);
   observe::Registry registry_;
   Catalog catalog_;
   RepositoryOptions options_;
@@ -331,7 +332,7 @@ TEST_F(Living, EndsWhileRequestsWait) {
 
 TEST_F(Living, StartCanBeGivenUp) {
   for (int i = 0; i < 4; ++i) put("m" + std::to_string(i), "1", "");
-  repository_ = std::make_unique<LiveRepository>(catalog_, registry_, engine_, options_);
+  repository_ = std::make_unique<LiveRepository>(catalog_, registry_, engines_, options_);
   const base::Status given_up = repository_->start([] { return true; });
   ASSERT_FALSE(given_up);
   EXPECT_EQ(given_up.error().code, base::Code::kCancelled);

@@ -45,7 +45,7 @@ class Loading : public testing::Test {
     source_.version = "1";
     source_.directory = fs::path(testing::TempDir()) / "loading";
     fs::create_directories(source_.directory / "warmup");
-    return LoadedModel::load(source_, engine_, registry_, options_);
+    return LoadedModel::load(source_, engines_, registry_, options_);
   }
   std::string refusal(const std::string& config) {
     const auto loaded = load(config);
@@ -58,7 +58,8 @@ class Loading : public testing::Test {
   }
 
   ModelSource source_;
-  RecordingEngine engine_;
+  engine::EngineSet engines_;
+  RecordingEngine& engine_ = add_engine<RecordingEngine>(engines_);
   observe::Registry registry_;
   LoadOptions options_{.processors = 3, .loops = 2};
 };
@@ -81,7 +82,7 @@ TEST_F(Loading, WarmsUpWithAFile) {
       .write(reinterpret_cast<const char*>(item.data()), 12);
   ASSERT_TRUE(load(warm_up("input_data_file: \"item\"", "batch_size: 2")));
   EXPECT_EQ(runs_of(0.25F, 6), 3);
-  EXPECT_EQ(engine_.runs.back(), (std::vector<float>{0.25F, 2, 3, 0.25F, 2, 3}));
+  EXPECT_EQ(std::ranges::count(engine_.runs, std::vector<float>{0.25F, 2, 3, 0.25F, 2, 3}), 3);
 }
 
 TEST_F(Loading, EveryInstanceHasRunOnceAtLeast) {

@@ -96,13 +96,72 @@ TEST_F(Repository, RefusesArgumentsThatNameNothing) {
   EXPECT_EQ(found(at("absent.onnx")), (Lines{"!! absent.onnx: no such file or directory"}));
   EXPECT_EQ(
       found(at("weights.pt")),
-      (Lines{"!! weights.pt: not an ONNX file; served are an ONNX file (FILE.onnx or NAME=FILE.onnx) and a "
-             "directory of models (NAME/1/model.onnx in it)"}));
+      (Lines{"!! weights.pt: not a model's file; served are a model (FILE or NAME=FILE: .onnx, .ort, .xml, "
+             ".tflite, .pb, .graphdef, .pdmodel, or a SavedModel's directory) and a directory of models "
+             "(NAME/1/model.onnx in it)"}));
   for (const char* argument : {"", "digits="}) {
     const auto result = find_models(argument);
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, base::Code::kInvalidArgument);
   }
+}
+
+TEST_F(Repository, FindsTheOtherFormatsByTheirUsualNames) {
+  write("r/a/1/model.xml");
+  write("r/a/1/model.bin");
+  write("r/b/1/model.tflite");
+  write("r/c/1/model.savedmodel/saved_model.pb");
+  write("r/d/1/saved_model.pb");
+  write("r/d/1/variables/variables.index");
+  write("r/e/1/model.graphdef");
+  write("r/f/1/inference.pdmodel");
+  write("r/g/1/model.onnx");
+  write("r/g/1/model.xml");
+  EXPECT_EQ(found(at("r")),
+            (Lines{"a 1 r/a/1/model.xml", "b 1 r/b/1/model.tflite",
+                   "c 1 r/c/1/model.savedmodel/saved_model.pb", "d 1 r/d/1/saved_model.pb",
+                   "e 1 r/e/1/model.graphdef", "f 1 r/f/1/inference.pdmodel", "g 1 r/g/1/model.onnx"}));
+  const auto models = find_models(at("r"))->models;
+  EXPECT_EQ(models[0].config.default_model_filename, "model.xml");
+  EXPECT_EQ(models[2].config.default_model_filename, "model.savedmodel");
+}
+
+TEST_F(Repository, APlatformSaysWhichOfTheFilesIsMeant) {
+  write("r/a/1/model.onnx");
+  write("r/a/1/model.xml");
+  write("r/a/config.pbtxt", "platform: \"openvino_ir\"");
+  write("r/b/1/model.onnx");
+  write("r/b/config.pbtxt", "platform: \"tensorflow_savedmodel\"");
+  write("r/c/1/model.tflite");
+  write("r/c/config.pbtxt", "backend: \"tensorflow\"");
+  write("r/d/1/net/saved_model.pb");
+  write("r/d/config.pbtxt", "default_model_filename: \"net\"");
+  write("r/e/config.pbtxt", "platform: \"tensorflow_graphdef\"");
+  EXPECT_EQ(found(at("r")),
+            (Lines{"a 1 r/a/1/model.xml", "c 1 r/c/1/model.tflite", "d 1 r/d/1/net/saved_model.pb",
+                   "! r/b/1: no model.savedmodel in it; there is \"model.onnx\": rename it, or set "
+                   "default_model_filename in config.pbtxt",
+                   "! r/e: no version of the model in it; expected r/e/1/model.graphdef"}));
+}
+
+TEST_F(Repository, TakesFilesOfOtherFormatsAndSavedModelsByThemselves) {
+  for (const char* file :
+       {"plane.xml", "plane.TFLITE", "plane.pb", "plane.graphdef", "plane.pdmodel", "plane.ort"}) {
+    write(file);
+    EXPECT_EQ(found(at(file)), (Lines{std::string("plane 1 ") + file}));
+  }
+  write("house.savedmodel/saved_model.pb");
+  EXPECT_EQ(found(at("house.savedmodel")), (Lines{"house 1 house.savedmodel/saved_model.pb"}));
+  EXPECT_EQ(found(at("house.savedmodel/")), (Lines{"house 1 house.savedmodel/saved_model.pb"}));
+  EXPECT_EQ(found(at("house.savedmodel/saved_model.pb")), (Lines{"house 1 house.savedmodel/saved_model.pb"}));
+  EXPECT_EQ(found("h=" + at("house.savedmodel")), (Lines{"h 1 house.savedmodel/saved_model.pb"}));
+  const auto places = list_models({at("house.savedmodel")});
+  ASSERT_TRUE(places);
+  ASSERT_EQ(places->size(), 1U);
+  EXPECT_EQ(places->front().name, "house");
+  const FoundModels versions = find_versions(places->front(), nullptr);
+  ASSERT_EQ(versions.models.size(), 1U);
+  EXPECT_EQ(versions.models[0].file, at("house.savedmodel") + "/saved_model.pb");
 }
 
 TEST_F(Repository, FindsModelsInOrder) {

@@ -7,6 +7,7 @@
 
 #include "fake_regions.h"
 #include "grpc_service.pb.h"
+#include "protocol/infer_fields.h"
 #include "protocol/infer_request.h"
 #include "signatures.h"
 
@@ -219,6 +220,89 @@ TEST(InferMessage, ShapesAndTypes) {
   EXPECT_NE(error(decode(message, DataType::kInt32)).find("more than any memory holds"), std::string::npos);
   for (int i = 0; i < 1000; ++i) message.mutable_inputs(0)->add_shape(1);
   EXPECT_NE(error(decode(message, DataType::kInt32)).find("…]"), std::string::npos);
+}
+
+// ---- read from the wire
+
+ModelInferRequest plain() {
+  ModelInferRequest message = of_x(DataType::kFp32, 3);
+  message.set_model_name("m");
+  message.set_model_version("2");
+  message.set_id("mine");
+  message.add_outputs()->set_name("y");
+  const std::vector<float> sent{1.5F, -2, 3};
+  message.add_raw_input_contents(sent.data(), sent.size() * sizeof(float));
+  return message;
+}
+
+TEST(InferFields, APlainRequestIsReadAsProtobufReadsIt) {
+  const ModelInferRequest message = plain();
+  const std::string bytes = message.SerializeAsString();
+  InferFields fields;
+  ASSERT_TRUE(read_infer_fields(bytes, fields));
+  EXPECT_EQ(fields.model_name, "m");
+  EXPECT_EQ(fields.model_version, "2");
+  const auto decoded = decode_infer_fields(fields, of(DataType::kFp32, {-1}, 0), regions());
+  EXPECT_EQ(values<float>(decoded), (std::vector<float>{1.5F, -2, 3}));
+  EXPECT_EQ(decoded->inference.client_id, "mine");
+  ASSERT_EQ(decoded->outputs.size(), 1U);
+  EXPECT_EQ(decoded->outputs[0].index, 0);
+}
+
+TEST(InferFields, MistakesAreNamedAsProtobufsReaderNamesThem) {
+  for (const auto& spoil : std::vector<void (*)(ModelInferRequest&)>{
+           [](ModelInferRequest& message) { message.mutable_inputs(0)->set_name("z"); },
+           [](ModelInferRequest& message) { message.mutable_inputs(0)->set_datatype("INT8"); },
+           [](ModelInferRequest& message) { message.mutable_inputs(0)->set_shape(0, -3); },
+           [](ModelInferRequest& message) { message.mutable_inputs(0)->add_shape(1); },
+           [](ModelInferRequest& message) { message.mutable_raw_input_contents(0)->pop_back(); },
+           [](ModelInferRequest& message) { message.mutable_outputs(0)->set_name("z"); },
+       }) {
+    ModelInferRequest message = plain();
+    spoil(message);
+    const std::string bytes = message.SerializeAsString();
+    InferFields fields;
+    ASSERT_TRUE(read_infer_fields(bytes, fields));
+    EXPECT_EQ(error(decode_infer_fields(fields, of(DataType::kFp32, {-1}, 0), regions())),
+              error(decode(message, DataType::kFp32)));
+  }
+}
+
+TEST(InferFields, WhatIsRarerIsLeftToProtobuf) {
+  for (const auto& change : std::vector<void (*)(ModelInferRequest&)>{
+           [](ModelInferRequest& message) { (*message.mutable_parameters())["p"].set_bool_param(true); },
+           [](ModelInferRequest& message) {
+             (*message.mutable_inputs(0)->mutable_parameters())["p"].set_bool_param(true);
+           },
+           [](ModelInferRequest& message) {
+             message.mutable_inputs(0)->mutable_contents()->add_fp32_contents(1);
+           },
+           [](ModelInferRequest& message) { message.clear_raw_input_contents(); },
+           [](ModelInferRequest& message) { message.add_raw_input_contents("more"); },
+           [](ModelInferRequest& message) { message.set_id("\xC3\xA4"); },
+           [](ModelInferRequest& message) {
+             for (int i = 0; i < 8; ++i) message.mutable_inputs(0)->add_shape(1);
+           },
+           [](ModelInferRequest& message) {
+             for (int i = 0; i < 8; ++i) message.add_outputs()->set_name("y");
+           },
+       }) {
+    ModelInferRequest message = plain();
+    change(message);
+    InferFields fields;
+    EXPECT_FALSE(read_infer_fields(message.SerializeAsString(), fields)) << message.ShortDebugString();
+  }
+}
+
+TEST(InferFields, BytesThatAreNoMessageAreLeftToProtobuf) {
+  const std::string bytes = plain().SerializeAsString();
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+    InferFields fields;
+    EXPECT_FALSE(read_infer_fields(std::string_view(bytes).substr(0, cut), fields)) << cut;
+  }
+  InferFields fields;
+  EXPECT_FALSE(read_infer_fields(bytes + "\x08", fields));
+  EXPECT_FALSE(read_infer_fields(bytes + std::string(11, '\xFF'), fields));
 }
 
 }  // namespace

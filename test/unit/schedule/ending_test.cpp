@@ -8,6 +8,7 @@
 
 #include "desk.h"
 #include "fake_model.h"
+#include "schedule/run_pool.h"
 #include "schedule/scheduler.h"
 
 namespace saccade::schedule {
@@ -43,13 +44,15 @@ TEST_P(EndingUnderLoad, AnswersEveryJob) {
   const auto disposal = std::make_shared<runtime::Disposal>();
   observe::Registry registry;
   FakeModel model;
+  const auto pool = std::make_shared<RunPool>(2);
   std::atomic<int> answered = 0;
   loops.start();
   for (int round = 0; round < kRounds; ++round) {
     auto metrics = std::make_shared<ModelMetrics>(registry, "m", "1");
     auto made =
         GetParam() ? make_loop_scheduler(sessions_of(model, kLoops), {.max_batch_size = 4}, metrics, disposal)
-                   : make_instance_scheduler(sessions_of(model, 2), {.max_batch_size = 4}, metrics);
+                   : make_instance_scheduler(pool, {.sessions = sessions_of(model, 1)}, {.max_batch_size = 4},
+                                             metrics);
     std::shared_ptr<Scheduler> scheduler = runtime::share(std::move(made), disposal);
     for (int i = 0; i < kJobs; ++i) {
       runtime::EventLoop& loop = loops[static_cast<std::size_t>(i) % kLoops];

@@ -80,6 +80,7 @@ class FakeSession final : public engine::Session {
   base::Result<std::shared_ptr<engine::RunOutputs>> run(std::span<const tensor::TensorView> inputs) override {
     return model_.run(inputs[0]);
   }
+  std::unique_ptr<engine::Session> share() override { return std::make_unique<FakeSession>(model_); }
 
  private:
   FakeModel& model_;

@@ -100,7 +100,7 @@ TEST_F(InstanceScheduler, EndsWhereNothingWaits) {
 
 TEST_F(InstanceScheduler, DescribesItself) {
   EXPECT_EQ(make({}, 1)->describe(), "1 instance");
-  EXPECT_EQ(make({}, 2)->describe(), "2 instances");
+  EXPECT_EQ(make({}, 2)->describe(), "up to 2 instances");
 }
 
 }  // namespace

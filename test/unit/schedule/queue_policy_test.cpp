@@ -41,7 +41,7 @@ class Queue : public testing::Test {
   // "NUMBER CODE" of those that were dropped since the last call.
   std::vector<std::string> dropped() {
     std::vector<std::string> texts;
-    for (const auto& [job, error] : dropped_) {
+    for (const auto& [job, error, why] : dropped_) {
       texts.push_back(std::to_string(id_of(job)) + " " + std::string(base::code_name(error.code)));
     }
     dropped_.clear();

@@ -9,6 +9,7 @@
 
 #include "desk.h"
 #include "fake_model.h"
+#include "schedule/run_pool.h"
 
 namespace saccade::schedule {
 namespace {
@@ -24,10 +25,10 @@ enum class Kind : std::uint8_t { kLoop, kInstance };
 // find them together.
 class EachScheduler : public testing::TestWithParam<Kind> {
  protected:
-  std::unique_ptr<Scheduler> make(const BatchPolicy& policy, std::size_t count = 1) {
-    auto sessions = sessions_of(model_, count);
-    return GetParam() == Kind::kLoop ? make_loop_scheduler(std::move(sessions), policy, metrics_)
-                                     : make_instance_scheduler(std::move(sessions), policy, metrics_);
+  std::unique_ptr<Scheduler> make(BatchPolicy policy, std::size_t count = 1) {
+    if (GetParam() == Kind::kLoop) return make_loop_scheduler(sessions_of(model_, count), policy, metrics_);
+    policy.max_instances = count;
+    return make_instance_scheduler(pool_, {.sessions = sessions_of(model_, 1)}, policy, metrics_);
   }
   void busy_with_one(Scheduler& scheduler) {
     if (GetParam() == Kind::kLoop) return;
@@ -46,6 +47,7 @@ class EachScheduler : public testing::TestWithParam<Kind> {
     return runs;
   }
 
+  std::shared_ptr<RunPool> pool_ = std::make_shared<RunPool>(2);
   observe::Registry registry_;
   MetricsPointer metrics_ = std::make_shared<ModelMetrics>(registry_, "m", "1");
   FakeModel model_;

@@ -54,12 +54,13 @@ class Repository : public testing::Test {
     folder_ = mkdtemp(pattern.data());
     fs::create_directories(folder_ / "echo/1");
     std::ofstream(folder_ / "echo/1/model.onnx") << "anything";
+    engines_.add(std::make_unique<EchoEngine>());
     model::RepositoryOptions options;
     options.arguments = {folder_.string()};
     options.mode = model::ControlMode::kExplicit;
     options.load.loops = 1;
     service_.set_repository(
-        std::make_unique<model::LiveRepository>(service_.catalog(), registry_, engine_, options), true);
+        std::make_unique<model::LiveRepository>(service_.catalog(), registry_, engines_, options), true);
     ASSERT_TRUE(service_.repository()->start([] { return false; }));
     loops_.start();
   }
@@ -105,7 +106,7 @@ class Repository : public testing::Test {
   }
 
   fs::path folder_;
-  EchoEngine engine_;
+  engine::EngineSet engines_;
   observe::Registry registry_;
   runtime::LoopGroup loops_{1};
   Service service_{registry_, nullptr, LogMode::kDrop, false};

@@ -4,10 +4,13 @@
 #include <fstream>
 #include <numeric>
 #include <string>
+#include <thread>
 #include <unistd.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "engine/onnxruntime/devices.h"
 #include "engine/onnxruntime/element_types.h"
 #include "engine/onnxruntime/onnxruntime_engine.h"
 
@@ -107,6 +110,52 @@ TEST_F(OnnxRuntime, OutputsOutliveTheSession) {
   ASSERT_TRUE(outputs);
   session.reset();
   EXPECT_LE((*outputs)->views[0].as<float>()[0], 1.0F);
+}
+
+TEST_F(OnnxRuntime, SharedSessionsRunBesideEachOther) {
+  auto first = open(kExamples / "digits/1/model.onnx");
+  ASSERT_NE(first, nullptr);
+  Tensor images(DataType::kFp32, {4, 28, 28});
+  std::iota(images.as<float>().begin(), images.as<float>().end(), 0.0F);
+  std::vector<std::unique_ptr<Session>> sessions;
+  for (int i = 0; i < 3; ++i) {
+    sessions.push_back(first->share());
+    ASSERT_NE(sessions.back(), nullptr);
+    EXPECT_EQ(sessions.back()->facts().inputs[0].name, first->facts().inputs[0].name);
+    EXPECT_EQ(sessions.back()->runs_on_caller(), first->runs_on_caller());
+  }
+  first.reset();  // they need it no more
+  std::vector<std::vector<float>> results(sessions.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < 50; ++round) {
+        const tensor::TensorView views[] = {images.view().rows(round % 4, 1)};
+        const auto outputs = sessions[i]->run(views);
+        ASSERT_TRUE(outputs) << outputs.error().message;
+        const auto p = (*outputs)->views[0].as<float>();
+        results[i].insert(results[i].end(), p.begin(), p.end());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(results[0].size(), 500U);
+  EXPECT_EQ(results[0], results[1]);
+  EXPECT_EQ(results[0], results[2]);
+}
+
+TEST_F(OnnxRuntime, SaysWhatADeviceWouldNeed) {
+  for (const Device device : {Device::kCuda, Device::kTensorRt}) {
+    const auto session = engine_->open(kExamples / "digits/1/model.onnx", {.device = device});
+    if (session) GTEST_SKIP() << "this machine has one";
+    EXPECT_EQ(session.error().code, base::Code::kUnavailable);
+    EXPECT_NE(session.error().message.find(device_name(device)), std::string::npos);
+    if (const auto providers = Ort::GetAvailableProviders();
+        std::ranges::find(providers, "CUDAExecutionProvider") == providers.end()) {
+      EXPECT_NE(session.error().message.find("SACCADE_ONNXRUNTIME"), std::string::npos);
+      EXPECT_NE(session.error().message.find("CPUExecutionProvider"), std::string::npos);
+    }
+  }
 }
 
 TEST_F(OnnxRuntime, SaysThatAFileIsNotThere) {

@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""Open-loop load below and beyond what the machine can do: does the stated latency hold, and what is still answered in time?
+
+    bench/overload.py                    four models, three settings, about a quarter of an hour
+    bench/overload.py --quick            one model, short points, about a minute: does everything still work?
+    bench/overload.py --models magika --settings objective --loads 2,10
+    bench/overload.py --self-check       the load generator against a server of which it is known what it does
+    bench/overload.py --update-docs      puts the last full run's tables into docs/performance.md
+
+For each model the capacity is found first (closed loop, no objective). Then requests arrive at random (Poisson) at multiples of it,
+and in a step from 0.2 to 2, against the same server with three settings: an objective; fixed batching (32, 100 ms); and the best
+fixed knobs that a small search finds. Latencies count from when a request was due. Writes build/bench/overload.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import cases
+import loads
+import servers
+from machine import ROOT, Stop, circumstances, shown
+from tables import table
+
+OUTPUT = ROOT / "build/bench/overload.json"
+DOCS = ROOT / "docs/performance.md"
+STEP = "0.2:4s,2:8s"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How a model is asked, and the latency that is promised: a few times what one request alone takes with its body."""
+
+    objective_ms: float
+    form: str
+    path: str
+    loads: tuple[float, ...] = (0.5, 0.8, 0.95, 1.2, 2)
+
+
+PLANS = {
+    "digits": Plan(10, "native", "/predict/digits"),
+    "ocr_cls": Plan(10, "binary", "/v2/models/ocr_cls/infer"),
+    "magika": Plan(40, "native", "/predict/magika", (0.5, 0.8, 0.95, 1.2, 2, 10)),
+    "nudenet": Plan(100, "binary", "/v2/models/nudenet/infer", (0.5, 0.8, 0.95, 1.2, 2, 10)),
+}
+FIXED = ("--max-batch-size", "32", "--max-queue-delay-us", "100000")
+# Knobs by which a server without an objective is tuned by hand: batch, delay, and how many may wait.
+KNOBS = [("--max-batch-size", str(batch), "--max-queue-delay-us", str(delay), "--max-queue", str(queue))
+         for batch in (1, 8, 32) for delay in (0, 2000) for queue in (8, 64)]  # fmt: skip
+SETTINGS = ["objective", "fixed", "tuned"]
+
+
+class Point:
+    """One server that runs, and a generator to ask it."""
+
+    def __init__(self, model: cases.Model, flags: tuple[str, ...], settings: servers.Settings, request: cases.Request):
+        self.plan, self.request, self.settings = PLANS[model.name], request, settings
+        server = servers.SERVERS[0]
+        self.running = servers.Running(server, model, dataclasses.replace(settings, saccade_flags=(*settings.saccade_flags, *flags)))
+        row = servers.Row("saccade", self.plan.form, self.plan.path)
+        self.target = servers.Target(row, self.running, model, request)
+
+    def __enter__(self) -> Point:
+        try:
+            self.running.wait_until(self.target)
+        except BaseException:
+            self.running.family.stop()
+            raise
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.running.family.stop()
+
+    def capacity(self, seconds: float) -> float:
+        loads.warm_up(self.target, self.settings)
+        return loads.measure(self.target, loads.Load("http", 32, 1), self.settings, seconds)["requests_per_s"]
+
+    def ask(self, rate: float, seconds: float, schedule: str = "") -> dict:
+        headers = [text for key, value in self.request.headers if key != "Content-Type" for text in ("--header", f"{key}: {value}")]
+        command = [self.settings.program("bench_open_loop"), self.running.port, self.plan.path, self.request.file, "--rate", rate,
+                   "--objective-ms", self.plan.objective_ms, "--content-type", dict(self.request.headers)["Content-Type"],
+                   "--warm-up", min(1.0, seconds / 2), *headers]  # fmt: skip
+        command += ["--schedule", schedule, "--interval", 0.25] if schedule else ["--seconds", seconds]
+        family = self.running.family
+        before = family.cpu_seconds()
+        result = loads.run_json(command)
+        result["server_cpu_us_per_request"] = 1e6 * (family.cpu_seconds() - before) / max(1, result["offered"])
+        family.settle(3)
+        if not family.alive():
+            raise Stop(f"the server died during the run:\n{family.last_words()}")
+        return result
+
+
+def tune(model: cases.Model, settings: servers.Settings, request: cases.Request, capacity: float, seconds: float) -> tuple[str, ...]:
+    """The knobs with the most answers in time, a little below capacity and at twice it."""
+    best, flags = -1.0, KNOBS[0]
+    for knobs in KNOBS:
+        with Point(model, knobs, settings, request) as point:
+            score = sum(point.ask(capacity * share, seconds)["goodput_per_s"] for share in (0.8, 2))
+        print(f"{model.name}  {' '.join(knobs)}: {score:,.0f}", file=sys.stderr)
+        if score > best:
+            best, flags = score, knobs
+    return flags
+
+
+def measure(model: cases.Model, options: argparse.Namespace, settings: servers.Settings, scratch: Path) -> dict:
+    plan = PLANS[model.name]
+    request = cases.requests(model, scratch)[plan.form]
+    with Point(model, (), settings, request) as point:
+        capacity = point.capacity(2 if options.quick else 4)
+    result = {"capacity_per_s": capacity, "objective_ms": plan.objective_ms, "settings": {}}
+    for name in options.settings:
+        flags: tuple[str, ...] = ("--objective", f"p99={plan.objective_ms:g}ms")
+        if name == "fixed":
+            flags = FIXED
+        elif name == "tuned":
+            flags = KNOBS[0] if options.quick else tune(model, settings, request, capacity, 1.5)
+        found = result["settings"][name] = {"flags": list(flags), "points": {}}
+        with Point(model, flags, settings, request) as point:
+            for share in options.loads or plan.loads:
+                one = found["points"][f"{share:g}"] = point.ask(capacity * share, options.seconds)
+                print(f"{model.name:8} {name:9} {share:5g} x  {line(one)}", file=sys.stderr)
+            if not options.no_step:
+                found["step"] = point.ask(capacity, 0, STEP)
+                print(f"{model.name:8} {name:9}  step    {line(found['step'])}", file=sys.stderr)
+    return result
+
+
+def line(point: dict) -> str:
+    generator = point["generator"]
+    return (f"offered {point['offered_per_s']:,.0f}/s, in time {point['goodput_per_s']:,.0f}/s, late {point['late']}, refused "
+            f"{point['refused']}, expired {point['expired']}, errors {point['wrong'] + point['broken']}, unanswered {point['unanswered']}; p99 "
+            f"{point['accepted']['p99_ms']:.1f} ms, refusals' {point['refusals']['p99_ms']:.1f} ms; generator {generator['cpu_share']:.2f} "
+            f"cores, {generator['late_to_send']['p99_ms']:.2f} ms behind at p99, held back {held_back(point):.0%}  {point['first_error'][:120]}")  # fmt: skip
+
+
+# --- tables ----------------------------------------------------------------------------------------------------
+
+
+def tables(run: dict) -> str:
+    parts = [f"Measured {run['date']}: {run['processor']}, {run['cores']} cores shared by server and generator, load average before: "
+             f"{run['load_average_before']:.1f}; {run['seconds']:g} s a point.\n"]  # fmt: skip
+    for name, model in run["models"].items():
+        best = max((point["goodput_per_s"] for setting in model["settings"].values() for point in setting["points"].values()), default=0)
+        lines = []
+        for setting, found in model["settings"].items():
+            mine = max((point["goodput_per_s"] for point in found["points"].values()), default=0)
+            for share, point in found["points"].items():
+                lines.append([setting, f"{share} ×", f"{point['accepted']['p99_ms']:.1f}", f"{point['goodput_per_s']:,.0f}",
+                              f"{point['goodput_per_s'] / mine:.2f}" if mine else "–", f"{point['goodput_per_s'] / best:.2f}" if best else "–",
+                              f"{100 * (point['refused'] + point['expired']) / max(1, point['offered']):.0f} %",
+                              f"{point['refusals']['p99_ms']:.1f}" if point["refusals"]["count"] else "–",
+                              f"{point['generator']['cpu_share']:.2f}", f"{point['generator']['late_to_send']['p99_ms']:.2f}" if point["generator"]["late_to_send"]["count"] else "–",
+                              f"{100 * held_back(point):.0f} %", f"{point['generator']['held_back']['p99_ms']:.1f}" if held_back(point) else "–"])  # fmt: skip
+        head = ["setting", "load", "p99 of accepted, ms", "in time/s", "of its own best", "of the best of all", "refused", "refusals' p99, ms",
+                "generator, cores", "generator late, p99, ms",
+                "held back", "held back, p99, ms"]  # fmt: skip
+        parts.append(f"**{name}**: capacity {model['capacity_per_s']:,.0f}/s, objective p99 = {model['objective_ms']:g} ms.\n\n{table(head, lines)}\n")
+    return "\n".join(parts)
+
+
+def held_back(point: dict) -> float:
+    """The share that found no free connection when it was due, or was never sent: the server, or a starved generator, had them all."""
+    return (point["generator"]["held_back"]["count"] + point["unsent"]) / max(1, point["offered"])
+
+
+def update_docs(run: dict) -> None:
+    begin, end = "<!-- overload:begin -->", "<!-- overload:end -->"
+    text = DOCS.read_text(encoding="utf-8")
+    if begin not in text or end not in text:
+        raise Stop(f"{shown(DOCS)} has no place for the table: {begin} … {end}")
+    DOCS.write_text(text[:text.index(begin)] + begin + "\n" + tables(run) + text[text.index(end):], encoding="utf-8")
+
+
+# --- command line ----------------------------------------------------------------------------------------------
+
+
+def arguments() -> argparse.Namespace:
+    def several(known: list[str]):
+        def read(text: str) -> list[str]:
+            names = [name.strip() for name in text.split(",")]
+            if unknown := [name for name in names if name not in known]:
+                raise argparse.ArgumentTypeError(f"there is no {unknown[0]}; there are: {', '.join(known)}")
+            return names
+        return read
+
+    def shares(text: str) -> list[float]:
+        try:
+            values = [float(part) for part in text.split(",")]
+        except ValueError:
+            values = []
+        if not values or not all(math.isfinite(value) and value > 0 for value in values):
+            raise argparse.ArgumentTypeError(f"'{text}' is no list of multiples, like 0.5,2")
+        return values
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="magika, two loads, short: a check, not a measurement")
+    parser.add_argument("--self-check", action="store_true", help="the generator against a known server")
+    parser.add_argument("--update-docs", action="store_true", help="the tables of the last run into docs/performance.md")
+    parser.add_argument("--models", type=several(list(PLANS)), help=", ".join(PLANS))
+    parser.add_argument("--settings", type=several(SETTINGS), default=SETTINGS, help=", ".join(SETTINGS))
+    parser.add_argument("--loads", type=shares, help="multiples of the capacity (default: 0.5 to 2, and 10 for magika and nudenet)")
+    parser.add_argument("--seconds", type=float, help="per point (default 5)")
+    parser.add_argument("--no-step", action="store_true", help="without the step from 0.2 to 2")
+    parser.add_argument("--build-dir", type=Path, default=ROOT / "build/release")
+    parser.add_argument("--flags", default="", help="more flags of the server")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    options = parser.parse_args()
+    options.models = options.models or (["magika"] if options.quick else list(PLANS))
+    options.loads = options.loads or ([0.8, 2.0] if options.quick else None)
+    options.seconds = options.seconds or (2 if options.quick else 5)
+    options.no_step = options.no_step or options.quick
+    if options.seconds <= 0:
+        parser.error("--seconds: more than 0")
+    return options
+
+
+def run(options: argparse.Namespace, scratch: Path) -> int:
+    settings = servers.Settings(options.build_dir.resolve(), scratch, tuple(options.flags.split()))
+    if options.self_check:
+        return subprocess.run([settings.program("bench_open_loop_check")], check=False).returncode
+    if options.update_docs:
+        if not options.output.is_file():
+            raise Stop(f"{shown(options.output)} is not there: run bench/overload.py first")
+        update_docs(json.loads(options.output.read_text()))
+        return 0
+    done = {**circumstances(), "seconds": options.seconds, "quick": options.quick, "models": {}}
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    for model in cases.MODELS:
+        if model.name in options.models:
+            if not model.file.is_file():
+                raise Stop(f"{shown(model.file)} is not there (test/models/fetch)")
+            done["models"][model.name] = measure(model, options, settings, scratch)
+            options.output.write_text(json.dumps(done, indent=1) + "\n")
+    print(tables(done))
+    print(f"(every point: {shown(options.output)})")
+    return 0
+
+
+def interrupted(number: int, _frame) -> None:
+    raise SystemExit(128 + number)  # unwinds, and ends the servers
+
+
+def main() -> int:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    options = arguments()
+    try:
+        with tempfile.TemporaryDirectory(prefix="so") as scratch:
+            return run(options, Path(scratch))
+    except Stop as message:
+        print(f"bench/overload.py: {message}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

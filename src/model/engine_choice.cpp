@@ -1,0 +1,86 @@
+#include "model/engine_choice.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace saccade::model {
+namespace {
+
+// Throughputs this close are one: the next measurement may order them otherwise.
+constexpr double kSame = 0.97;
+// How often a run has to fit into the objective.
+constexpr int kRunsWithin = 2;
+
+std::string rounded(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string time_text(base::Duration time) {
+  const auto micros = static_cast<double>(time.count()) / 1e3;
+  if (micros < 100) return rounded("%.1f µs", micros);
+  return micros < 1e4 ? rounded("%.2f ms", micros / 1e3) : rounded("%.1f ms", micros / 1e3);
+}
+
+std::string rate_text(double per_second) {
+  return rounded(per_second < 100 ? "%.1f/s" : "%.0f/s", per_second);
+}
+
+std::size_t shortest_alone(std::span<const CandidateFigures> figures, double least_per_second,
+                           const request::Objective& objective) {
+  std::size_t best = figures.size();
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    if (!figures[i].measured) continue;
+    if (least_per_second > 0) {
+      const auto* size = best_size(figures[i], objective);
+      if (size == nullptr || size->per_second < least_per_second) continue;
+    }
+    if (best == figures.size() || figures[i].alone < figures[best].alone) best = i;
+  }
+  return best == figures.size() ? 0 : best;
+}
+
+}  // namespace
+
+std::string to_text(const EngineCandidate& candidate) {
+  return candidate.engine + "/" + std::to_string(candidate.threads) +
+         (candidate.threads == 1 ? " thread" : " threads");
+}
+
+base::Duration CandidateFigures::Size::run(std::size_t instances) const {
+  if (per_second <= 0) return base::Duration::max();
+  return base::Duration(static_cast<base::Duration::rep>(static_cast<double>(instances) *
+                                                         static_cast<double>(items) / per_second * 1e9));
+}
+
+const CandidateFigures::Size* best_size(const CandidateFigures& figures,
+                                        const request::Objective& objective) {
+  const CandidateFigures::Size* best = nullptr;
+  for (const CandidateFigures::Size& size : figures.sizes) {
+    if (objective.stated() && size.run(figures.candidate.instances) > objective.latency / kRunsWithin)
+      continue;
+    if (best == nullptr || size.per_second > best->per_second) best = &size;
+  }
+  return best;
+}
+
+std::size_t choose(std::span<const CandidateFigures> figures, const request::Objective& objective) {
+  double most = 0;
+  for (const CandidateFigures& one : figures) {
+    if (!one.measured) continue;
+    if (const auto* size = best_size(one, objective)) most = std::max(most, size->per_second);
+  }
+  return shortest_alone(figures, most * kSame, objective);
+}
+
+std::string to_text(const CandidateFigures& figures) {
+  std::string text = time_text(figures.alone) + " alone";
+  for (const CandidateFigures::Size& size : figures.sizes) {
+    text += ", " + rate_text(size.per_second);
+    if (size.items > 1) text += " in batches of " + std::to_string(size.items);
+  }
+  return text;
+}
+
+}  // namespace saccade::model

@@ -1,0 +1,62 @@
+// Which engine runs a model, and with how many threads in one run: what was measured of each candidate, and
+// the rule that picks one. How it is measured is engine_trial.h's.
+//
+// The rule. Without an objective: the highest throughput, all instances side by side, at the batch size that
+// is best for the candidate; of those within 3 % of it, which nobody can tell apart, the one whose lone run
+// is shortest. With an objective: the same, among batch sizes whose run fits twice into it, as a request that
+// just missed a run waits for that one and is in the next. Where no size of any candidate does, the shortest
+// lone run.
+//
+// So threads within a run, which cost throughput as a rule, are taken where an objective needs them and not
+// otherwise: at low load they would shorten an answer that nobody has called too long, and under load they
+// would be paid for by everybody.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "request/objective.h"
+
+namespace saccade::model {
+
+struct EngineCandidate {
+  std::string engine;         // its name
+  int threads = 1;            // inside one run
+  std::size_t instances = 1;  // runs side by side; instances × threads are not more than the processors
+
+  bool operator==(const EngineCandidate&) const = default;
+};
+
+// "onnxruntime/2 threads"
+std::string to_text(const EngineCandidate& candidate);
+
+struct CandidateFigures {
+  struct Size {
+    std::int64_t items = 1;
+    double per_second = 0;  // items, all instances together
+
+    // One run, while the other instances run too.
+    base::Duration run(std::size_t instances) const;
+  };
+
+  EngineCandidate candidate;
+  base::Duration alone{0};  // a run of one item while nothing else runs
+  std::vector<Size> sizes;  // ascending; the first is one item
+  bool measured = false;    // false: it failed, or the time was over before its turn
+  bool given_up = false;    // early, as it was clearly slower than another
+};
+
+// The size with the highest throughput among those whose run fits; null where none does.
+const CandidateFigures::Size* best_size(const CandidateFigures& figures, const request::Objective& objective);
+
+// The index of the one to take. 0 where none was measured; `figures` is not empty.
+std::size_t choose(std::span<const CandidateFigures> figures, const request::Objective& objective);
+
+// "41 µs alone, 60210/s, 74880/s in batches of 8"
+std::string to_text(const CandidateFigures& figures);
+
+}  // namespace saccade::model

@@ -1,0 +1,117 @@
+#include "model/session_ground.h"
+
+#include <algorithm>
+#include <latch>
+#include <thread>
+
+namespace saccade::model {
+namespace {
+
+// Sizes that free dimensions are given to measure by, if a run stays within the time: what real requests are
+// like is not known, but a dimension of 1 is like none of them.
+constexpr std::int64_t kPicture = 224;
+constexpr std::int64_t kSequence = 64;
+constexpr base::Duration kLongestRun = std::chrono::milliseconds(100);
+std::vector<tensor::TensorView> views_of(const std::vector<tensor::Tensor>& inputs) {
+  std::vector<tensor::TensorView> views;
+  views.reserve(inputs.size());
+  for (const tensor::Tensor& input : inputs) views.push_back(input.view());
+  return views;
+}
+
+// Runs per second of one session, from its first run's begin to its last one's end; 0: one failed.
+double run_for(engine::Session& session, const std::vector<tensor::TensorView>& views, base::Duration slice) {
+  const base::TimePoint start = base::now();
+  base::TimePoint end = start;
+  int runs = 0;
+  do {
+    if (!session.run(views)) return 0;
+    ++runs;
+    end = base::now();
+  } while (end - start < slice);
+  return runs / std::max(base::seconds(end - start), 1e-9);
+}
+
+}  // namespace
+
+std::int64_t size_to_measure(engine::Session& session, const ProbeResult& probed) {
+  if (std::ranges::none_of(probed.item_shapes, &tensor::Shape::has_free_dimension)) return probed.free_size;
+  const bool picture =
+      std::ranges::any_of(probed.item_shapes, [](const tensor::Shape& item) { return item.rank() >= 3; });
+  for (std::int64_t size = picture ? kPicture : kSequence; size > probed.free_size; size /= 2) {
+    const auto inputs = make_samples(session.facts(), probed.item_shapes, size,
+                                     probed.in_rows ? std::optional<std::int64_t>(1) : std::nullopt, 1);
+    const base::TimePoint start = base::now();
+    if (session.run(views_of(inputs)) && base::now() - start <= kLongestRun) return size;
+  }
+  return probed.free_size;
+}
+
+SessionGround::SessionGround(std::vector<Sessions> candidates, const ProbeResult& probed,
+                             std::int64_t free_size)
+    : candidates_(std::move(candidates)), probed_(probed), free_size_(free_size) {}
+
+const std::vector<tensor::Tensor>& SessionGround::inputs(std::int64_t items) {
+  auto [entry, is_new] = inputs_.try_emplace(items);
+  if (is_new) {
+    const engine::ModelFacts& facts = candidates_.front().front()->facts();
+    entry->second = make_samples(facts, probed_.item_shapes, free_size_,
+                                 probed_.in_rows ? std::optional(items) : std::nullopt, 1);
+  }
+  return entry->second;
+}
+
+bool SessionGround::warm_up(std::size_t candidate, std::int64_t items) {
+  auto [entry, is_new] = warm_.try_emplace({candidate, items}, false);
+  if (!is_new) return entry->second;
+  const auto views = views_of(inputs(items));
+  entry->second = std::ranges::all_of(candidates_[candidate],
+                                      [&](const auto& session) { return session->run(views).has_value(); });
+  return entry->second;
+}
+
+std::optional<base::Duration> SessionGround::run_alone(std::size_t candidate, base::Duration slice) {
+  if (!warm_up(candidate, 1)) return std::nullopt;
+  const auto views = views_of(inputs(1));
+  engine::Session& session = *candidates_[candidate].front();
+  std::vector<base::Duration> times;
+  const base::TimePoint end = base::now() + slice;
+  base::TimePoint before = base::now();
+  do {
+    if (!session.run(views)) return std::nullopt;
+    const base::TimePoint after = base::now();
+    times.push_back(after - before);
+    before = after;
+  } while (before < end);
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::ranges::nth_element(times, middle);
+  return *middle;
+}
+
+std::optional<double> SessionGround::run_beside(std::size_t candidate, std::int64_t items,
+                                                base::Duration slice) {
+  if (!warm_up(candidate, items)) return std::nullopt;
+  const auto views = views_of(inputs(items));
+  Sessions& sessions = candidates_[candidate];
+  std::vector<double> rates(sessions.size());
+  if (sessions.size() == 1) {
+    rates[0] = run_for(*sessions[0], views, slice);
+  } else {
+    std::latch together(static_cast<std::ptrdiff_t>(sessions.size()));
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+      threads.emplace_back([&, i] {
+        together.arrive_and_wait();
+        rates[i] = run_for(*sessions[i], views, slice);
+      });
+    }
+  }
+  double sum = 0;
+  for (const double rate : rates) {
+    if (rate <= 0) return std::nullopt;
+    sum += rate * static_cast<double>(items);
+  }
+  return sum;
+}
+
+}  // namespace saccade::model

@@ -1,0 +1,189 @@
+#include "schedule/latency_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace saccade::schedule {
+namespace {
+
+constexpr double kLeastGain = 1.0 / 32;
+constexpr double kCutOff = 8;          // spreads above the mean
+constexpr double kHeldUp = 4;          // spreads above the mean from which a run counts as held up
+constexpr double kLeastSpread = 0.01;  // of the mean, so that it can grow again
+constexpr double kFirstSpread = 0.05;
+constexpr double kLikelyAtFirst = 3;   // spreads above the mean
+constexpr double kQuantileStep = 0.5;  // spreads
+constexpr double kNoGain = 1.03;
+constexpr std::uint64_t kManyRuns = 256;  // after which a knot knows its own quantile
+constexpr std::uint64_t kTrusted = 8;     // runs after which a knot's mean is worth a decision
+
+base::Duration whole(double nanoseconds) {
+  return base::Duration(static_cast<base::Duration::rep>(nanoseconds));
+}
+
+// 1 to 8, then four to each doubling, at last `most`.
+std::vector<std::int64_t> knots_up_to(std::int64_t most) {
+  std::vector<std::int64_t> knots;
+  for (std::int64_t items = 1; items < most;
+       items += std::max<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(items)) / 4, 1)) {
+    knots.push_back(items);
+  }
+  knots.push_back(most);
+  return knots;
+}
+
+}  // namespace
+
+LatencyModel::LatencyModel(std::int64_t most, double quantile, const std::vector<MeasuredRun>& measured)
+    : most_(std::max<std::int64_t>(most, 1)), quantile_(quantile), worth_(most_) {
+  const std::vector<std::int64_t> sizes = knots_up_to(most_);
+  size_ = sizes.size();
+  knots_ = std::make_unique<Knot[]>(size_);
+  for (std::size_t i = 0; i < size_; ++i) knots_[i].items = sizes[i];
+  for (const MeasuredRun& run : measured) {
+    learn(run.items, run.time);
+    knots_[nearest(run.items)].runs = kTrusted;
+  }
+  find_worth();
+}
+
+std::size_t LatencyModel::nearest(std::int64_t items) const {
+  std::size_t above = 0;
+  std::size_t size = size_;
+  while (size > 0) {  // the first knot that is not smaller
+    const std::size_t half = size / 2;
+    if (knots_[above + half].items < items) {
+      above += half + 1;
+      size -= half + 1;
+    } else {
+      size = half;
+    }
+  }
+  if (above == size_) return size_ - 1;
+  if (above > 0 && items - knots_[above - 1].items < knots_[above].items - items) --above;
+  return above;
+}
+
+void LatencyModel::learn(std::int64_t items, base::Duration time) {
+  if (items <= 0 || time.count() <= 0) return;
+  Knot& knot = knots_[nearest(items)];
+  const double x =
+      static_cast<double>(time.count()) * static_cast<double>(knot.items) / static_cast<double>(items);
+  const std::uint64_t runs = knot.runs.load(std::memory_order_relaxed) + 1;
+  double mean = knot.mean.load(std::memory_order_relaxed);
+  double spread = knot.spread.load(std::memory_order_relaxed);
+  double likely = knot.likely.load(std::memory_order_relaxed);
+  if (runs == 1) {
+    mean = x;
+    spread = kFirstSpread * x;
+    likely = mean + kLikelyAtFirst * spread;
+  } else {
+    if (x > mean + kHeldUp * spread) {
+      const double hold_up = hold_up_.load(std::memory_order_relaxed);
+      hold_up_.store(hold_up == 0 ? x - mean : hold_up + kLeastGain * (x - mean - hold_up),
+                     std::memory_order_relaxed);
+    }
+    excess_spread_ +=
+        kLeastGain * (std::min(std::abs(x - mean), kCutOff * std::max(excess_spread_, kLeastSpread * mean)) -
+                      excess_spread_);
+    const double excess = excess_.load(std::memory_order_relaxed);
+    excess_.store(std::max(excess + kQuantileStep * std::max(excess_spread_, excess / 4) *
+                                        (x - mean > excess ? quantile_ : quantile_ - 1),
+                           0.0),
+                  std::memory_order_relaxed);
+    const double gain = std::max(1 / static_cast<double>(runs), kLeastGain);
+    const double cut = std::min(x, mean + kCutOff * spread);
+    spread = std::max(spread + gain * (std::abs(cut - mean) - spread), kLeastSpread * mean);
+    mean += gain * (cut - mean);
+    likely +=
+        kQuantileStep * std::max(spread, (likely - mean) / 4) * (x > likely ? quantile_ : quantile_ - 1);
+    likely = std::max(likely, mean);
+  }
+  knot.mean.store(mean, std::memory_order_relaxed);
+  knot.spread.store(spread, std::memory_order_relaxed);
+  knot.likely.store(likely, std::memory_order_relaxed);
+  knot.runs.store(runs, std::memory_order_relaxed);
+  if (++learnt_ % 16 == 0) find_worth();
+}
+
+double LatencyModel::likely(const Knot& knot) const {
+  const double own = knot.likely.load(std::memory_order_relaxed);
+  if (knot.runs.load(std::memory_order_relaxed) >= kManyRuns) return own;
+  return std::max(own, knot.mean.load(std::memory_order_relaxed) + excess_.load(std::memory_order_relaxed));
+}
+
+LatencyModel::Time LatencyModel::time(std::int64_t items) const {
+  items = std::max<std::int64_t>(items, 1);
+  const auto known = [&](std::size_t i) { return knots_[i].runs.load(std::memory_order_relaxed) > 0; };
+  const auto at = [&](std::size_t i, double factor) {
+    return Time{whole(knots_[i].mean.load(std::memory_order_relaxed) * factor),
+                whole(likely(knots_[i]) * factor)};
+  };
+  const std::size_t here = nearest(items);
+  if (knots_[here].items == items && known(here)) return at(here, 1);
+  std::size_t below = here;
+  while (below > 0 && (knots_[below].items > items || !known(below))) --below;
+  std::size_t above = here;
+  while (above + 1 < size_ && (knots_[above].items < items || !known(above))) ++above;
+  const bool low = known(below) && knots_[below].items <= items;
+  const bool high = known(above) && knots_[above].items >= items;
+  const auto size = static_cast<double>(items);
+  // Beyond what is known: above it each further item costs what those of the largest do, below it nothing is
+  // saved.
+  if (!low && !high) return {};
+  if (!high) return at(below, size / static_cast<double>(knots_[below].items));
+  if (!low) return at(above, 1);
+  const auto from = static_cast<double>(knots_[below].items);
+  const auto to = static_cast<double>(knots_[above].items);
+  const double share = to > from ? (size - from) / (to - from) : 0;
+  const Time a = at(below, 1 - share);
+  const Time b = at(above, share);
+  return {a.mean + b.mean, a.likely + b.likely};
+}
+
+base::Duration LatencyModel::left(std::int64_t items, base::Duration gone) const {
+  const Time usual = time(items);
+  if (gone < usual.mean) return usual.mean - gone;
+  const double spread = knots_[nearest(items)].spread.load(std::memory_order_relaxed);
+  const double over = static_cast<double>((gone - usual.mean).count());
+  const double hold_up = hold_up_.load(std::memory_order_relaxed);
+  return whole(over > kHeldUp * spread ? std::max(hold_up, spread) : spread);
+}
+
+void LatencyModel::find_worth() {
+  double best = 0;
+  std::size_t last = size_;
+  const auto per_item = [&](std::size_t i) {
+    return knots_[i].mean.load(std::memory_order_relaxed) / static_cast<double>(knots_[i].items);
+  };
+  const auto trusted = [&](std::size_t i) {
+    return knots_[i].runs.load(std::memory_order_relaxed) >= kTrusted;
+  };
+  for (std::size_t i = 0; i < size_; ++i) {
+    if (!trusted(i)) continue;
+    if (last == size_ || per_item(i) < best) best = per_item(i);
+    last = i;
+  }
+  std::int64_t worth = most_;
+  for (std::size_t i = 0; i < size_ && last < size_; ++i) {
+    if (!trusted(i) || per_item(i) > kNoGain * best) continue;
+    if (i != last) worth = knots_[i].items;
+    break;
+  }
+  worth_.store(worth, std::memory_order_relaxed);
+}
+
+std::vector<ScheduleReport::BatchTime> LatencyModel::report() const {
+  std::vector<ScheduleReport::BatchTime> times;
+  for (std::size_t i = 0; i < size_; ++i) {
+    const std::uint64_t runs = knots_[i].runs.load(std::memory_order_relaxed);
+    if (runs == 0) continue;
+    times.push_back({.items = knots_[i].items,
+                     .runs = runs,
+                     .mean = whole(knots_[i].mean.load(std::memory_order_relaxed)),
+                     .likely = whole(likely(knots_[i]))});
+  }
+  return times;
+}
+
+}  // namespace saccade::schedule

@@ -1,0 +1,84 @@
+// How long a run of so many items takes on one instance: measured when the model was loaded, learnt from
+// every run since.
+//
+// Kept at a few sizes ("knots": 1 to 8, then four to each doubling); what lies between is interpolated, as a
+// run's time is close to a straight line in its items over so short a stretch. A run of another size counts
+// at the nearest knot, in proportion.
+//
+// At each knot, with x the time of a run:
+//   mean    exponentially weighted moving average, mean += g (x - mean), g = max(1/n, 1/32), of x cut off at
+//           mean + 8 deviations, so that one run that the machine held up says little;
+//   spread  the same average of |x - mean|;
+//   likely  the quantile q by stochastic approximation (Robbins and Monro 1951; the subgradient of the
+//   pinball
+//           loss): x > likely moves it up by q times a step, any other x down by (1 - q) times the step, so
+//           that it comes to rest where a share q lies below. The step is a part of the spread. It starts at
+//           mean + 3 spreads. A knot that has not seen many runs borrows from the others what the machine's
+//           hold-ups add to a run of any size: the same quantile of x - mean over all runs.
+//
+// One thread at a time learns; any thread may read.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "schedule/batch_policy.h"
+#include "schedule/schedule_report.h"
+
+namespace saccade::schedule {
+
+class LatencyModel {
+ public:
+  struct Time {
+    base::Duration mean{0};
+    base::Duration likely{0};  // at the quantile; never below the mean
+  };
+
+  // `most`: items that a run can carry, at least 1.
+  LatencyModel(std::int64_t most, double quantile, const std::vector<MeasuredRun>& measured = {});
+
+  void learn(std::int64_t items, base::Duration time);
+
+  // Zero while nothing is known at all.
+  Time time(std::int64_t items) const;
+  // What a run that has gone on for so long is likely to need yet, on the average. One that is far behind
+  // time has been held up, and then has as much before it as those have on the average (hold-ups without a
+  // memory).
+  base::Duration left(std::int64_t items, base::Duration gone) const;
+  // The size beyond which a larger run pays no more per item: the smallest of those known that costs at most
+  // 3 % more per item than the best of them. `most` where no larger size than the best is known.
+  std::int64_t worth_batching() const { return worth_.load(std::memory_order_relaxed); }
+  std::int64_t most() const { return most_; }
+
+  std::vector<ScheduleReport::BatchTime> report() const;
+
+ private:
+  struct Knot {
+    std::int64_t items = 0;
+    std::atomic<std::uint64_t> runs{0};
+    // Nanoseconds.
+    std::atomic<double> mean{0};
+    std::atomic<double> spread{0};
+    std::atomic<double> likely{0};
+  };
+  std::size_t nearest(std::int64_t items) const;
+  void find_worth();
+
+  double likely(const Knot& knot) const;
+
+  const std::int64_t most_;
+  const double quantile_;
+  std::size_t size_ = 0;
+  std::unique_ptr<Knot[]> knots_;  // ascending by items; size_ of them, the last is most_
+  std::uint64_t learnt_ = 0;
+  double excess_spread_ = 0;
+  std::atomic<double> hold_up_{0};  // nanoseconds: mean of what held up runs took longer
+  std::atomic<double> excess_{0};   // nanoseconds
+  std::atomic<std::int64_t> worth_;
+};
+
+}  // namespace saccade::schedule

@@ -1,0 +1,67 @@
+// The rule by which an engine is picked, on figures made up for it.
+#include "model/engine_choice.h"
+
+#include <gtest/gtest.h>
+
+namespace saccade::model {
+namespace {
+
+using namespace std::chrono_literals;
+
+CandidateFigures figures(const char* engine, int threads, std::size_t instances, base::Duration alone,
+                         std::vector<CandidateFigures::Size> sizes) {
+  return {
+      .candidate = {engine, threads, instances}, .alone = alone, .sizes = std::move(sizes), .measured = true};
+}
+
+std::string chosen(const std::vector<CandidateFigures>& all, const request::Objective& objective = {}) {
+  return to_text(all[choose(all, objective)].candidate);
+}
+
+TEST(EngineChoice, TakesTheHighestThroughputAtTheBestBatchSize) {
+  EXPECT_EQ(chosen({figures("a", 1, 2, 10ms, {{1, 200}, {8, 150}}),
+                    figures("b", 1, 2, 12ms, {{1, 160}, {8, 260}})}),
+            "b/1 thread");
+}
+
+TEST(EngineChoice, OfEqualThroughputsTheShorterLoneRun) {
+  EXPECT_EQ(chosen({figures("a", 1, 2, 10ms, {{1, 200}}), figures("a", 2, 1, 5100us, {{1, 196}})}),
+            "a/2 threads");
+  EXPECT_EQ(chosen({figures("a", 1, 2, 10ms, {{1, 200}}), figures("a", 2, 1, 5400us, {{1, 185}})}),
+            "a/1 thread")
+      << "8 % are not equal";
+}
+
+TEST(EngineChoice, AnObjectiveMustHoldTwoRuns) {
+  const std::vector<CandidateFigures> all{figures("a", 1, 4, 20ms, {{1, 200}}),  // a run: 20 ms
+                                          figures("a", 4, 1, 6ms, {{1, 160}})};  // a run: 6.25 ms
+  EXPECT_EQ(chosen(all), "a/1 thread");
+  EXPECT_EQ(chosen(all, {.latency = 41ms}), "a/1 thread");
+  EXPECT_EQ(chosen(all, {.latency = 39ms}), "a/4 threads");
+  EXPECT_EQ(chosen(all, {.latency = 5ms}), "a/4 threads") << "none fits: the shortest lone run";
+}
+
+TEST(EngineChoice, AnObjectiveLeavesOutLargeBatches) {
+  // b's batches of 8 take 80 ms, its single runs 25 ms.
+  const std::vector<CandidateFigures> all{figures("a", 1, 1, 20ms, {{1, 50}}),
+                                          figures("b", 1, 1, 25ms, {{1, 40}, {8, 100}})};
+  EXPECT_EQ(chosen(all), "b/1 thread");
+  EXPECT_EQ(chosen(all, {.latency = 100ms}), "a/1 thread");
+}
+
+TEST(EngineChoice, WhatWasNotMeasuredIsNotTaken) {
+  std::vector<CandidateFigures> all{figures("a", 1, 1, 1ms, {}), figures("b", 1, 1, 20ms, {{1, 50}})};
+  all[0].measured = false;
+  EXPECT_EQ(chosen(all), "b/1 thread");
+  all[1].measured = false;
+  EXPECT_EQ(chosen(all), "a/1 thread") << "the reference, where nothing is known";
+}
+
+TEST(EngineChoice, IsSaidForPeople) {
+  EXPECT_EQ(to_text(figures("a", 1, 1, 41us, {{1, 60'210}, {8, 74'880}})),
+            "41.0 µs alone, 60210/s, 74880/s in batches of 8");
+  EXPECT_EQ(to_text(figures("a", 1, 1, 16'400us, {{1, 61.2}})), "16.4 ms alone, 61.2/s");
+}
+
+}  // namespace
+}  // namespace saccade::model

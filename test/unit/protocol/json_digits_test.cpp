@@ -1,0 +1,104 @@
+#include "protocol/json_digits.h"
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "protocol/json_numbers.h"
+
+namespace saccade::protocol {
+namespace {
+
+// A list of made-up whole numbers, written as somebody might.
+struct Written {
+  std::string text;
+  std::vector<std::int64_t> numbers;
+};
+
+Written write(std::mt19937& random, std::size_t count, int most_digits, bool zeros) {
+  const auto below = [&](int n) { return std::uniform_int_distribution(0, n - 1)(random); };
+  static const std::vector<std::string> kBetween = {",", ", ", " , ", ",\n", "\t,\r\n  "};
+  const std::string usual = kBetween[static_cast<std::size_t>(below(5))];
+  Written written{.text = "[", .numbers = {}};
+  for (std::size_t i = 0; i < count; ++i) {
+    std::int64_t number = 0;
+    if (!zeros || below(20) == 0) {
+      const int digits = 1 + below(most_digits);
+      for (int digit = 0; digit < digits; ++digit) number = number * 10 + below(10);
+    }
+    if (i > 0) written.text += below(10) == 0 ? kBetween[static_cast<std::size_t>(below(5))] : usual;
+    written.text += std::to_string(number);
+    written.numbers.push_back(number);
+  }
+  written.text += below(2) == 0 ? "]" : " ]";
+  return written;
+}
+
+template <typename T>
+void expect_read(const Written& written, tensor::DataType type) {
+  auto read = read_numbers(written.text, "x", type, 16);
+  ASSERT_TRUE(read) << read.error().message << "\n" << written.text;
+  const auto elements = read->template as<T>();
+  ASSERT_EQ(elements.size(), written.numbers.size()) << written.text;
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    ASSERT_EQ(elements[i], static_cast<T>(written.numbers[i])) << "at " << i << " of " << written.text;
+  }
+}
+
+TEST(JsonDigits, ReadWhatWasWritten) {
+  std::mt19937 random(7);
+  for (int turn = 0; turn < 3000; ++turn) {
+    const Written written =
+        write(random, 1 + random() % 150, 1 + static_cast<int>(random() % 12), turn % 3 == 0);
+    expect_read<double>(written, tensor::DataType::kFp64);
+    expect_read<float>(written, tensor::DataType::kFp32);
+    expect_read<std::int64_t>(written, tensor::DataType::kInt64);
+    expect_read<std::uint64_t>(written, tensor::DataType::kUint64);
+  }
+  for (int turn = 0; turn < 300; ++turn) {
+    const Written written = write(random, 1 + random() % 150, 4, false);
+    expect_read<std::int32_t>(written, tensor::DataType::kInt32);
+    expect_read<std::uint32_t>(written, tensor::DataType::kUint32);
+  }
+}
+
+// One byte of a good list is exchanged for another: what is read then must be what a reader that looks at one
+// byte after the other makes of it, which the 16-bit types still have.
+TEST(JsonDigits, TakeNothingThatIsNoList) {
+  std::mt19937 random(11);
+  const std::string bytes = "0123456789,, \n]][-+.eE\"x{}\t";
+  for (int turn = 0; turn < 20'000; ++turn) {
+    Written written = write(random, 1 + random() % 90, 2, turn % 2 == 0);
+    written.text[1 + random() % (written.text.size() - 1)] = bytes[random() % bytes.size()];
+    auto wide = read_numbers(written.text, "x", tensor::DataType::kInt32, 16);
+    auto narrow = read_numbers(written.text, "x", tensor::DataType::kInt16, 16);
+    if (!narrow && narrow.error().message.find("range") != std::string::npos)
+      continue;  // joined to a large one
+    ASSERT_EQ(wide.has_value(), narrow.has_value()) << written.text;
+    if (!wide) {
+      std::string message = wide.error().message;
+      if (const auto at = message.find("INT32"); at != message.npos) message.replace(at, 5, "INT16");
+      ASSERT_EQ(message, narrow.error().message) << written.text;
+    } else {
+      const auto x = wide->as<std::int32_t>();
+      const auto y = narrow->as<std::int16_t>();
+      ASSERT_TRUE(std::equal(x.begin(), x.end(), y.begin(), y.end())) << written.text;
+    }
+  }
+}
+
+TEST(JsonDigits, StopAtTheSeparatorBehindTheLast) {
+  if (!kReadsBlocks) GTEST_SKIP() << "this processor has no AVX2";
+  const std::string text = "1, 22, 333, 4444,5,  6 ,7,8.5, 9" + std::string(200, ' ');
+  std::vector<float> place(kBlockElements);
+  const char* at = text.data();
+  EXPECT_EQ(read_blocks(at, text.data() + text.size(), place.data(), place.size()), 7U);
+  EXPECT_EQ(at, text.data() + text.find(",8.5"));
+  place.resize(7);
+  EXPECT_EQ(place, (std::vector<float>{1, 22, 333, 4444, 5, 6, 7}));
+}
+
+}  // namespace
+}  // namespace saccade::protocol
