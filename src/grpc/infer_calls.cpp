@@ -116,6 +116,8 @@ base::Result<Decoded> decoded_for(Call& call, serve::Service::ModelPointer model
   request->inference.caller_gone = call.gone();
   request->inference.arrived = base::now();
   request->inference.deadline = call.deadline();
+  // Where no objective is stated the call's deadline means what it does everywhere in gRPC: it is waited for.
+  request->inference.refuse_early = model->policy().objective.stated();
   return Decoded{std::move(model), *std::move(request)};
 }
 

@@ -14,8 +14,8 @@ class ModelConfig;
 
 namespace saccade::model {
 
-// `backend`: "onnxruntime"; `session`: how its sessions were opened; `instances`: as many copies of the model as
-// may run at the same time.
+// `backend`: "onnxruntime"; `session`: how its sessions were opened; `instances`: as many copies of the model
+// as may run at the same time.
 std::unique_ptr<const inference::ModelConfig> completed_config(const ModelSource& source,
                                                                const CompletedModel& completed,
                                                                const std::string& backend,

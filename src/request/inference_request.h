@@ -27,6 +27,8 @@ struct InferenceRequest {
   std::uint64_t priority = 0;                         // 1 is served first; 0: the model's default level
   base::Duration queue_timeout{0};                    // longest wait for a run; 0: as the model says
   base::TimePoint deadline = base::TimePoint::max();  // an answer after it is of no use to the caller
+  // Whether the caller would rather be told at once that the deadline can't be kept than wait for it in vain.
+  bool refuse_early = true;
 };
 
 // Where the time of one request went. All parts end to end make up what the caller waited inside the server.

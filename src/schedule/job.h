@@ -18,11 +18,11 @@ struct Promise {
       base::TimePoint::max();  // to be answered by then: the objective or its own deadline
   base::TimePoint drop_after = base::TimePoint::max();  // of no use after it: `limit`, or later where an idle
                                                         // server could not keep that either
-  base::TimePoint expected{};  // when its answer was predicted, on the average
-  base::Duration run{0};       // of that, its run
+  base::TimePoint expected{};                           // when its answer was predicted, on the average
+  base::Duration run{0};                                // of that, its run
   base::Duration risk{0};                               // by how much that may well be wrong
   base::TimePoint ran{};                                // its run ended
-  std::uint64_t level = 0;     // its class
+  std::uint64_t level = 0;                              // its class
   bool forecast = false;                                // expected and risk are set
 
   bool held() const { return limit != base::TimePoint::max(); }

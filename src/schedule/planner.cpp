@@ -151,13 +151,13 @@ std::optional<base::Error> Planner::judge(Job& job) {
     promise.begun = std::min(promise.begun, job.loop->unread_since(now_));
   }
   promise.limit = job.request.deadline;
-  promise.drop_after = job.request.deadline;
+  if (job.request.refuse_early) promise.drop_after = job.request.deadline;
   const LatencyModel::Time own = latency_.time(job.items());
   if (objective_.stated()) {
     promise.limit = std::min(promise.limit, promise.begun + objective_.latency);
     promise.drop_after = std::min(promise.drop_after, promise.begun + budget());
   }
-  if (!promise.held() || own.mean.count() == 0) return {};
+  if (promise.drop_after == TimePoint::max() || own.mean.count() == 0) return {};
   const std::uint64_t level = queue_.level(job.request.priority);
   const std::int64_t before = queue_.items_before(level);
   const Forecast ahead = forecast(before, job.items(), level);

@@ -2,7 +2,8 @@
 //
 // Two kinds stand behind this interface. A model whose run is shorter than a hop between threads runs on the
 // loop that decoded the request (loop_scheduler.cpp); any other on the pool's threads
-// (instance_scheduler.cpp, run_pool.h). In both, whatever has arrived when an instance becomes free is the next batch.
+// (instance_scheduler.cpp, run_pool.h). In both, whatever has arrived when an instance becomes free is the
+// next batch.
 //
 // Promises, of both: every job is answered exactly once, on the loop that submitted it, also where the
 // scheduler ends before that; a run never carries more than max_batch_size items; a partial batch waits at
@@ -57,8 +58,8 @@ struct RunSessions {
   base::Duration run_time{0};                              // of one, as measured at the load; 0: not known
   base::Duration keep = std::chrono::seconds(10);          // sessions beyond min_instances that nobody needs
 };
-// Runs on the pool's threads, side by side up to policy.max_instances and as many as there are places for. The
-// destructor answers what waits: not on a loop.
+// Runs on the pool's threads, side by side up to policy.max_instances and as many as there are places for.
+// The destructor answers what waits: not on a loop.
 std::unique_ptr<Scheduler> make_instance_scheduler(std::shared_ptr<RunPool> pool, RunSessions sessions,
                                                    const BatchPolicy& policy, const MetricsPointer& metrics);
 

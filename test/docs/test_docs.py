@@ -84,8 +84,9 @@ def flags_of_help():
         elif "REQUIRED" in rest:
             flags[flag] = "required"
         else:
-            default = re.search(r"=(\S+)$|\[([^\]]+)\]", rest)  # CLI11 wrote =8000, and since 2.4 [8000]
-            flags[flag] = default.group(1) or default.group(2) if default else "none"
+            # CLI11 wrote =8000, and since 2.4 [8000], which stands behind a range in brackets.
+            default = re.search(r"=(\S+)$", rest) or re.search(r".*\[([^\]]+)\]", rest)
+            flags[flag] = default.group(1) if default else "none"
     return flags
 
 

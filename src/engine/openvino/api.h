@@ -34,7 +34,8 @@
   DO(ov_compiled_model_free)                      \
   DO(ov_infer_request_set_input_tensor_by_index)  \
   DO(ov_infer_request_get_output_tensor_by_index) \
-  DO(ov_infer_request_infer)                      \
+  DO(ov_infer_request_start_async)                \
+  DO(ov_infer_request_wait)                       \
   DO(ov_infer_request_free)                       \
   DO(ov_tensor_create_from_host_ptr)              \
   DO(ov_tensor_get_shape)                         \

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "engine/openvino/element_types.h"
+#include "engine/openvino/onnx_outline.h"
 
 namespace saccade::engine::openvino {
 namespace {
@@ -110,6 +111,13 @@ base::Result<std::unique_ptr<Session>> OpenVinoSession::open(ov_core_t& core,
        {check_device(options.device, model), check_there(*format, model), check_stateless(*format, model)}) {
     if (!status) return std::unexpected(status.error());
   }
+  // OpenVINO's own reader speaks of a broken file on stderr, too.
+  if (*format == Format::kOnnx) {
+    const auto outline = read_outline(model);
+    if (!outline || outline->outputs.empty()) {
+      return base::invalid_argument(model.string() + ": is not an ONNX model, or is cut short");
+    }
+  }
   const auto read_model = read(core, *format, model);
   if (!read_model) return std::unexpected(read_model.error());
   auto facts = read_facts(**read_model, *format, model);
@@ -122,13 +130,12 @@ base::Result<std::unique_ptr<Session>> OpenVinoSession::open(ov_core_t& core,
     return base::fail(Code::kInternal, model.string() + ": no request could be made: " + reason(status));
   }
   return std::make_unique<OpenVinoSession>(*std::move(facts), *std::move(compiled),
-                                           Owned<ov_infer_request_t>(request), options.threads);
+                                           Owned<ov_infer_request_t>(request));
 }
 
 OpenVinoSession::OpenVinoSession(OpenVinoFacts facts, Owned<ov_compiled_model_t> compiled,
-                                 Owned<ov_infer_request_t> request, int threads)
+                                 Owned<ov_infer_request_t> request)
     : facts_(std::move(facts)),
-      threads_(threads),
       compiled_(std::move(compiled)),
       bindings_(facts_.facts.inputs.size()),
       request_(std::move(request)) {
@@ -257,7 +264,11 @@ base::Result<std::shared_ptr<RunOutputs>> OpenVinoSession::run(std::span<const t
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (base::Status bound = bind(i, inputs[i]); !bound) return std::unexpected(std::move(bound.error()));
   }
-  const ov_status_e status = api().ov_infer_request_infer(request_.get());
+  // Not ov_infer_request_infer(): on the caller's thread OpenVINO 2026.4 loses what a failing run throws,
+  // says OK, and leaves the task of that run behind for the next one, whosever it is (seen as crashes and as
+  // outputs of an earlier run).
+  ov_status_e status = api().ov_infer_request_start_async(request_.get());
+  if (status == OK) status = api().ov_infer_request_wait(request_.get());
   if (status != OK) return std::unexpected(failed(status, inputs));
   return take_outputs();
 }

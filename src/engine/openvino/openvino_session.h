@@ -1,10 +1,9 @@
 // One model compiled by OpenVINO, with one request of it. Not safe from two threads at once; different
 // sessions are independent.
 //
-// A run of one thread stays on its caller's thread: that is what OpenVINO does with a compiled model of one
-// stream. With several streams, which is what sharing one compiled model between threads takes, each run is
-// handed to a thread of the stream, and a small model takes twice as long for it. Hence every session
-// compiles its own, and share() is not offered.
+// A run is handed to the thread of the compiled model's one stream and waited for. To run on the caller's own
+// thread would be quicker for small models, but a run that fails is not seen to fail there (run()).
+// One stream has one graph, so every session compiles its own and share() is not offered.
 #pragma once
 
 #include <new>
@@ -26,11 +25,10 @@ class OpenVinoSession final : public Session {
   static base::Result<std::unique_ptr<Session>> open(ov_core_t& core, const std::filesystem::path& model,
                                                      const SessionOptions& options);
 
-  OpenVinoSession(OpenVinoFacts facts, Owned<ov_compiled_model_t> compiled, Owned<ov_infer_request_t> request,
-                  int threads);
+  OpenVinoSession(OpenVinoFacts facts, Owned<ov_compiled_model_t> compiled,
+                  Owned<ov_infer_request_t> request);
   const ModelFacts& facts() const override { return facts_.facts; }
   base::Result<std::shared_ptr<RunOutputs>> run(std::span<const tensor::TensorView> inputs) override;
-  bool runs_on_caller() const override { return threads_ == 1; }
 
  private:
   // What the request reads an input from: memory of ours for small ones, where copying costs less than making
@@ -49,7 +47,6 @@ class OpenVinoSession final : public Session {
   base::Error failed(ov_status_e status, std::span<const tensor::TensorView> inputs) const;
 
   const OpenVinoFacts facts_;
-  const int threads_;
   const Owned<ov_compiled_model_t> compiled_;
   std::vector<Binding> bindings_;  // before the request, which reads from them
   const Owned<ov_infer_request_t> request_;
