@@ -34,7 +34,7 @@ struct Job {
   runtime::EventLoop* loop = nullptr;
   request::Timings timings;
   base::TimePoint expires = base::TimePoint::max();  // set by the queue: its policy's longest wait
-  Promise promise;                                   // set at the door
+  Promise promise = {};                              // set at the door
 
   std::int64_t items() const { return request.batch; }
   bool caller_gone() const {

@@ -57,11 +57,9 @@ schedule::Done Service::trace(std::shared_ptr<const request::ModelSignature> mod
 
 void Service::infer(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
                     schedule::Done done) {
-  // Where the model's configuration has no rule for it, the protocol's timeout is the request's deadline.
-  const schedule::QueuePolicy& queue = model->policy().queue;
-  const bool ruled = queue.allow_timeout_override || queue.default_timeout.count() > 0 ||
-                     !model->policy().level_queues.empty();
-  if (!ruled && request.queue_timeout.count() > 0 &&
+  // Where an objective is stated, the protocol's timeout is the request's own deadline; otherwise it means
+  // what the model's queue policy says, as in Triton.
+  if (model->policy().objective.stated() && request.queue_timeout.count() > 0 &&
       request.queue_timeout < request.deadline - request.arrived) {
     request.deadline = request.arrived + request.queue_timeout;
   }

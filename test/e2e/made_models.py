@@ -72,12 +72,18 @@ def slow():
                   constant("weights", np.full((700, 700), 1 / 700, np.float32)), constant("zero", np.float32(0))])
 
 
+def pools():
+    """The mean of each 4×4 square: an image smaller than that makes the run fail."""
+    return model([helper.make_node("AveragePool", ["x"], ["y"], kernel_shape=[4, 4], strides=[4, 4])],
+                 [value("x", FLOAT, ["N", 1, "H", "W"])], [value("y", FLOAT, ["N", 1, "h", "w"])])
+
+
 def unknown_operator():
     return model([helper.make_node("Frobnicate", ["x"], ["y"], domain="ai.example")],
                  [value("x", FLOAT, ["N", 4])], [value("y", FLOAT, ["N", 4])])
 
 
-ALL = [labelled, fixed, several_outputs, strings, picky, slow, unknown_operator]
+ALL = [labelled, fixed, several_outputs, strings, picky, slow, pools, unknown_operator]
 
 
 def write_all(folder):

@@ -291,10 +291,12 @@ def test_deadline(slow_server):
         stub = service_pb2_grpc.GRPCInferenceServiceStub(open_channel)
         request = slow_request(stub)
         stub.ModelInfer(request, timeout=30)
-        busy = [stub.ModelInfer.future(request) for _ in range(40)]
+        busy = [stub.ModelInfer.future(request) for _ in range(20)]
         start = time.monotonic()
-        code, _ = failure(stub.ModelInfer, request, timeout=0.05)
-        assert code == STATUS.DEADLINE_EXCEEDED and time.monotonic() - start < (5 if SANITIZED else 1)
+        pressing = [stub.ModelInfer.future(request, timeout=0.05) for _ in range(40)]
+        codes = {future.code() for future in pressing}  # waits for each
+        assert STATUS.DEADLINE_EXCEEDED in codes and codes <= {STATUS.OK, STATUS.DEADLINE_EXCEEDED}
+        assert time.monotonic() - start < (5 if SANITIZED else 1)
         assert all(future.result(30) for future in busy)
     wait_until(lambda: counted(slow_server, "grpc_server_handled_total", grpc_method="ModelInfer",
                                grpc_code="DeadlineExceeded") or

@@ -301,7 +301,7 @@ def test_files_leave_nothing_behind(start_server, repository, tmp_path):
     ('{"max_batch_size": "many"}', {}, "max_batch_size"),
     ('{"max_batch_size": -1}', {}, 'load parameter "config": max_batch_size is -1'),
     ('{"name": "other"}', {}, 'name is "other"'),
-    ('{"platform": "tensorflow_savedmodel"}', {}, "tensorflow_savedmodel"),
+    ('{"platform": "tensorflow_savedmodel"}', {}, "no model.savedmodel in it"),
     ("{}", {"../../escape": b"x"}, "leads out"),
     ("{}", {"/escape": b"x"}, "leads out"),
     ("{}", {"1/../../escape": b"x"}, "leads out"),

@@ -115,7 +115,8 @@ base::Result<std::unique_ptr<Session>> OpenVinoSession::open(ov_core_t& core,
   if (*format == Format::kOnnx) {
     const auto outline = read_outline(model);
     if (!outline || outline->outputs.empty()) {
-      return base::invalid_argument(model.string() + ": is not an ONNX model, or is cut short");
+      return base::invalid_argument(
+          model.string() + ": is no ONNX model that OpenVINO can read: it has no graph, or is cut short");
     }
   }
   const auto read_model = read(core, *format, model);

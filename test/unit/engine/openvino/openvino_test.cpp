@@ -124,13 +124,11 @@ TEST_F(OpenVino, AnAnswerIsNotTouchedByTheNextRun) {
   EXPECT_FALSE(std::ranges::equal(after, (*other)->views[0].as<float>()));
 }
 
-TEST_F(OpenVino, OneThreadMeansTheCallersAlone) {
-  const auto session = open(kDigits);
-  ASSERT_NE(session, nullptr);
-  EXPECT_TRUE(session->runs_on_caller());
+TEST_F(OpenVino, ARunIsHandedToAThreadOfItsOwn) {
   const auto two = open(kDigits, {.threads = 2});
   ASSERT_NE(two, nullptr);
   EXPECT_FALSE(two->runs_on_caller());
+  EXPECT_FALSE(open(kDigits)->runs_on_caller());
   const Tensor made = images(1);
   const tensor::TensorView views[] = {made.view()};
   EXPECT_TRUE(two->run(views));
