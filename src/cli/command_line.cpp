@@ -72,7 +72,8 @@ void define_schedule(CLI::App& app, ServeOptions& options) {
       ->check(CLI::IsMember({"auto", "onnxruntime", "openvino"}))
       ->group(group);
   add(app, "--engine-cache", options.engine_cache,
-      "the directory where it is kept which engine was faster; otherwise saccade/engines in the user's cache; "
+      "the directory where it is kept which engine was faster; otherwise saccade/engines in the user's "
+      "cache; "
       "none: measured at every load")
       ->group(group);
   add(app, "--min-instances", options.min_instances, "runs of a model that are kept ready side by side")
@@ -190,7 +191,8 @@ void define_bench(CLI::App& app, BenchOptions& options) {
   add(app, "--seconds", options.seconds, "to measure each row")->check(CLI::Range(0.01, 600.0));
   add(app, "--max-batch", options.max_batch, "the largest batch to try")->check(CLI::Range(1, 65'536));
   add(app, "--engine", options.engine,
-      "auto: as `serve` would run it, measured now; all: every engine, number of threads and of instances; or one "
+      "auto: as `serve` would run it, measured now; all: every engine, number of threads and of instances; "
+      "or one "
       "engine's name")
       ->check(CLI::IsMember({"auto", "all", "onnxruntime", "openvino"}));
   add(app, "--threads", options.threads, "inside one run; 0: auto's choice, or 1, or with `all` each number")
@@ -277,7 +279,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return report(app, error, argc, argv);
   }
-  if (const std::string wrong = wrong_environment(*serve_command); serve_command->parsed() && !wrong.empty()) {
+  if (const std::string wrong = wrong_environment(*serve_command);
+      serve_command->parsed() && !wrong.empty()) {
     return refuse(wrong, "serve");
   }
   if (serve_command->parsed()) return serve(serve_options);

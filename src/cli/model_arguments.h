@@ -20,8 +20,8 @@ base::Result<model::FoundModels> find_all(const std::vector<std::string>& argume
 std::vector<base::Error> problems_without_a_model(const std::vector<std::string>& arguments,
                                                   const model::FoundModels& found);
 
-// Where it is kept which engine is faster: the directory that is named, none for "none", the user's cache where
-// nothing is said.
+// Where it is kept which engine is faster: the directory that is named, none for "none", the user's cache
+// where nothing is said.
 std::filesystem::path choice_directory(const std::string& said);
 
 model::RepositoryOptions repository_options(const ServeOptions& options, std::size_t loops,

@@ -178,9 +178,10 @@ int serve(const ServeOptions& options) {
   const auto pool = std::make_shared<schedule::RunPool>(runtime::usable_processors());
   pool->add_metrics(registry);
   serve::Service service(registry, *std::move(log), log_mode_of(options.log_mode), options.log_inputs);
-  service.set_repository(std::make_unique<model::LiveRepository>(service.catalog(), registry, engines,
-                                                                 repository_options(options, loop_count, pool)),
-                         options.strict_readiness);
+  service.set_repository(
+      std::make_unique<model::LiveRepository>(service.catalog(), registry, engines,
+                                              repository_options(options, loop_count, pool)),
+      options.strict_readiness);
   http::Predictor predictor(service);
   http::Router router(registry, limits_of(options).body_bytes);
   http::add_predict_routes(router, service, predictor);

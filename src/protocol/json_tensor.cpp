@@ -27,8 +27,7 @@ class StringReader {
  private:
   base::Status level(ondemand::value value, std::size_t depth) {
     ondemand::json_type kind{};
-    if (const auto error = value.type().get(kind))
-      return nesting_.not_json(json_reason(error), depth);
+    if (const auto error = value.type().get(kind)) return nesting_.not_json(json_reason(error), depth);
     if (kind == ondemand::json_type::array) return list(value, depth);
     if (base::Status status = nesting_.value_at(depth); !status) return status;
     if (kind == ondemand::json_type::object && dialect_ == Dialect::kTensorFlow) return base64(value, depth);

@@ -10,8 +10,9 @@ namespace saccade::runtime {
 // `cpu.cfs_quota_us`) grants, rounded up; at least 1.
 std::size_t usable_processors();
 
-// What kind of processor this is, by all that decides how fast code runs on it and that does not change while the
-// machine runs: "AMD EPYC", its family, model, stepping, cache, and the instructions it has. For comparing.
+// What kind of processor this is, by all that decides how fast code runs on it and that does not change while
+// the machine runs: "AMD EPYC", its family, model, stepping, cache, and the instructions it has. For
+// comparing.
 std::string processor_kind();
 
 }  // namespace saccade::runtime

@@ -299,8 +299,7 @@ TEST(DecodePredict, RefusesEveryTruncation) {
 }
 
 TEST(DecodePredict, RefusesBytesThatAreNotUtf8) {
-  EXPECT_EQ(refusal("{\"x\": \"caf\xE9\"}", text_model()),
-            "the body is not valid JSON: it is not UTF-8");
+  EXPECT_EQ(refusal("{\"x\": \"caf\xE9\"}", text_model()), "the body is not valid JSON: it is not UTF-8");
   EXPECT_NE(refusal("{\"x\": \"a\nb\"}", text_model()), "taken");
   EXPECT_NE(refusal(R"({"x": "\ud83d"})", text_model()), "taken");
   EXPECT_NE(refusal(R"({"x": "\q"})", text_model()), "taken");

@@ -34,8 +34,8 @@ TEST(Objective, IsWrittenAsItIsRead) {
 }
 
 TEST(Objective, SaysWhatWouldBeRight) {
-  for (const char* text : {"", "p99", "p99=", "p99=20", "p99=-1ms", "p0=1ms", "p100=1ms", "99=20ms", "p99=0ms",
-                           "p99=nans", "p99=1e9s", "p99=20 ms", "p99=20ms "}) {
+  for (const char* text : {"", "p99", "p99=", "p99=20", "p99=-1ms", "p0=1ms", "p100=1ms", "99=20ms",
+                           "p99=0ms", "p99=nans", "p99=1e9s", "p99=20 ms", "p99=20ms "}) {
     const auto objective = parse_objective(text);
     ASSERT_FALSE(objective) << text;
     EXPECT_EQ(objective.error().code, base::Code::kInvalidArgument);
