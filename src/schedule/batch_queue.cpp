@@ -22,12 +22,8 @@ std::chrono::nanoseconds timeout_of(const QueuePolicy& policy, base::Duration as
   return timeout;
 }
 
-base::TimePoint order_of(const Promise& promise, base::TimePoint queued) {
-  return std::min(promise.limit, queued + kPatience);
-}
-
 base::TimePoint order_of(const Job& job) {
-  return order_of(job.promise, job.timings.queued);
+  return std::min(job.promise.limit, job.timings.queued + kPatience);
 }
 
 base::Error too_late(base::Duration again) {
@@ -90,16 +86,6 @@ std::int64_t BatchQueue::items_before(std::uint64_t level) const {
     if (number > level) break;
     items += at.items;
   }
-  return items;
-}
-
-std::int64_t BatchQueue::items_before(std::uint64_t level, base::TimePoint limit) const {
-  std::int64_t items = items_before(level);
-  const auto own = levels_.find(level);
-  if (own == levels_.end() || policy_.preserve_ordering) return items;
-  for (const Job& job : own->second.delayed) items -= job.items();
-  const auto& jobs = own->second.in_time;
-  for (auto job = jobs.rbegin(); job != jobs.rend() && order_of(*job) > limit; ++job) items -= job->items();
   return items;
 }
 

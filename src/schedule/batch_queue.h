@@ -49,8 +49,6 @@ class BatchQueue {
   }
   // Items that are served before a newcomer of this level whose limit is no sooner than theirs.
   std::int64_t items_before(std::uint64_t level) const;
-  // The same for one that has to be answered by `limit`.
-  std::int64_t items_before(std::uint64_t level, base::TimePoint limit) const;
   // When the one that has waited longest came; not while empty().
   base::TimePoint oldest() const;
   // The soonest limit of all that wait; max() where none has one.

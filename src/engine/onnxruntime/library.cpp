@@ -1,35 +1,25 @@
 #include "engine/onnxruntime/library.h"
 
-#include <cstdlib>
 #include <dlfcn.h>
-#include <vector>
 
 #include <onnxruntime_c_api.h>
+
+#include "engine/library_paths.h"
 
 namespace saccade::engine::onnxruntime {
 namespace {
 
 constexpr const char* kSoname = "libonnxruntime.so.1";
 
-std::vector<std::string> candidates() {
-  if (const char* named = std::getenv("SACCADE_ONNXRUNTIME")) return {named};
-  std::vector<std::string> paths;
-  std::error_code ignored;
-  const auto executable = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  if (!ignored) {
-    paths.push_back(executable.parent_path() / "lib" / kSoname);
-    paths.push_back(executable.parent_path().parent_path() / "lib" / kSoname);
-  }
 #ifdef SACCADE_ONNXRUNTIME_DIRECTORY
-  paths.push_back(std::filesystem::path(SACCADE_ONNXRUNTIME_DIRECTORY) / kSoname);
+constexpr const char* kBuiltWith = SACCADE_ONNXRUNTIME_DIRECTORY;
+#else
+constexpr const char* kBuiltWith = "";
 #endif
-  paths.emplace_back(kSoname);
-  return paths;
-}
 
 base::Result<Library> load() {
   std::string tried;
-  for (const std::string& path : candidates()) {
+  for (const std::string& path : library_paths("SACCADE_ONNXRUNTIME", kSoname, kBuiltWith)) {
     void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
       tried += "\n  ";

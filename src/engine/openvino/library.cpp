@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/library_paths.h"
+
 namespace saccade::engine::openvino {
 namespace {
 
@@ -15,20 +17,16 @@ constexpr const char* kVersionedName = "libopenvino_c.so.2641";
 constexpr std::string_view kYear = "2026.";
 constexpr std::string_view kOldest = "2026.4";
 
-std::vector<std::string> candidates() {
-  if (const char* named = std::getenv("SACCADE_OPENVINO")) return {named};
-  std::vector<std::string> paths;
-  std::error_code ignored;
-  const auto executable = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  if (!ignored) {
-    paths.push_back(executable.parent_path() / "lib" / kVersionedName);
-    paths.push_back(executable.parent_path().parent_path() / "lib" / kVersionedName);
-  }
 #ifdef SACCADE_OPENVINO_DIRECTORY
-  paths.push_back(std::filesystem::path(SACCADE_OPENVINO_DIRECTORY) / kVersionedName);
+constexpr const char* kBuiltWith = SACCADE_OPENVINO_DIRECTORY;
+#else
+constexpr const char* kBuiltWith = "";
 #endif
-  paths.emplace_back(kVersionedName);
-  paths.emplace_back(kName);
+
+std::vector<std::string> candidates() {
+  const char* const variable = "SACCADE_OPENVINO";
+  std::vector<std::string> paths = library_paths(variable, kVersionedName, kBuiltWith);
+  if (std::getenv(variable) == nullptr) paths.emplace_back(kName);
   return paths;
 }
 
