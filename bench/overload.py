@@ -5,7 +5,7 @@
     bench/overload.py --quick            one model, short points, about a minute: does everything still work?
     bench/overload.py --models magika --settings objective --loads 2,10
     bench/overload.py --self-check       the load generator against a server of which it is known what it does
-    bench/overload.py --update-docs      puts the last full run's tables into docs/performance.md
+    bench/overload.py --update-docs      puts the last run's tables and plots into docs
 
 For each model the capacity is found first (closed loop, no objective). Then requests arrive at random (Poisson) at multiples of it,
 and in a step from 0.2 to 2, against the same server with three settings: an objective; fixed batching (32, 100 ms); and the best
@@ -28,10 +28,9 @@ import cases
 import loads
 import servers
 from machine import ROOT, Stop, circumstances, shown
-from tables import table
+from overload_report import held_back, tables, update_docs
 
 OUTPUT = ROOT / "build/bench/overload.json"
-DOCS = ROOT / "docs/performance.md"
 STEP = "0.2:4s,2:8s"
 
 
@@ -142,44 +141,6 @@ def line(point: dict) -> str:
             f"cores, {generator['late_to_send']['p99_ms']:.2f} ms behind at p99, held back {held_back(point):.0%}  {point['first_error'][:120]}")  # fmt: skip
 
 
-# --- tables ----------------------------------------------------------------------------------------------------
-
-
-def tables(run: dict) -> str:
-    parts = [f"Measured {run['date']}: {run['processor']}, {run['cores']} cores shared by server and generator, load average before: "
-             f"{run['load_average_before']:.1f}; {run['seconds']:g} s a point.\n"]  # fmt: skip
-    for name, model in run["models"].items():
-        best = max((point["goodput_per_s"] for setting in model["settings"].values() for point in setting["points"].values()), default=0)
-        lines = []
-        for setting, found in model["settings"].items():
-            mine = max((point["goodput_per_s"] for point in found["points"].values()), default=0)
-            for share, point in found["points"].items():
-                lines.append([setting, f"{share} ×", f"{point['accepted']['p99_ms']:.1f}", f"{point['goodput_per_s']:,.0f}",
-                              f"{point['goodput_per_s'] / mine:.2f}" if mine else "–", f"{point['goodput_per_s'] / best:.2f}" if best else "–",
-                              f"{100 * (point['refused'] + point['expired']) / max(1, point['offered']):.0f} %",
-                              f"{point['refusals']['p99_ms']:.1f}" if point["refusals"]["count"] else "–",
-                              f"{point['generator']['cpu_share']:.2f}", f"{point['generator']['late_to_send']['p99_ms']:.2f}" if point["generator"]["late_to_send"]["count"] else "–",
-                              f"{100 * held_back(point):.0f} %", f"{point['generator']['held_back']['p99_ms']:.1f}" if held_back(point) else "–"])  # fmt: skip
-        head = ["setting", "load", "p99 of accepted, ms", "in time/s", "of its own best", "of the best of all", "refused", "refusals' p99, ms",
-                "generator, cores", "generator late, p99, ms",
-                "held back", "held back, p99, ms"]  # fmt: skip
-        parts.append(f"**{name}**: capacity {model['capacity_per_s']:,.0f}/s, objective p99 = {model['objective_ms']:g} ms.\n\n{table(head, lines)}\n")
-    return "\n".join(parts)
-
-
-def held_back(point: dict) -> float:
-    """The share that found no free connection when it was due, or was never sent: the server, or a starved generator, had them all."""
-    return (point["generator"]["held_back"]["count"] + point["unsent"]) / max(1, point["offered"])
-
-
-def update_docs(run: dict) -> None:
-    begin, end = "<!-- overload:begin -->", "<!-- overload:end -->"
-    text = DOCS.read_text(encoding="utf-8")
-    if begin not in text or end not in text:
-        raise Stop(f"{shown(DOCS)} has no place for the table: {begin} … {end}")
-    DOCS.write_text(text[:text.index(begin)] + begin + "\n" + tables(run) + text[text.index(end):], encoding="utf-8")
-
-
 # --- command line ----------------------------------------------------------------------------------------------
 
 
@@ -204,7 +165,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="magika, two loads, short: a check, not a measurement")
     parser.add_argument("--self-check", action="store_true", help="the generator against a known server")
-    parser.add_argument("--update-docs", action="store_true", help="the tables of the last run into docs/performance.md")
+    parser.add_argument("--update-docs", action="store_true", help="the tables and plots of the last run into docs/performance.md and docs/plots")
     parser.add_argument("--models", type=several(list(PLANS)), help=", ".join(PLANS))
     parser.add_argument("--settings", type=several(SETTINGS), default=SETTINGS, help=", ".join(SETTINGS))
     parser.add_argument("--loads", type=shares, help="multiples of the capacity (default: 0.5 to 2, and 10 for magika and nudenet)")

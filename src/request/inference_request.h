@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "request/caller.h"
 #include "tensor/tensor.h"
 
 namespace saccade::request {
@@ -22,6 +23,7 @@ struct InferenceRequest {
   std::vector<tensor::Tensor> inputs;  // in the order of the model's signature
   std::int64_t batch = 1;              // items carried (the first dimension where the model batches)
   std::shared_ptr<const std::atomic<bool>> caller_gone;  // may be null: the caller can't leave
+  std::shared_ptr<const Caller> caller;                  // may be null: nobody said who asks
   base::TimePoint arrived{};
 
   std::uint64_t priority = 0;                         // 1 is served first; 0: the model's default level
