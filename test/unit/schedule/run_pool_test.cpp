@@ -52,10 +52,10 @@ class Pool : public testing::Test {
   }
 
   observe::Registry registry_;
+  Desk desk_;  // its loops outlive the pool's threads, which post to them
   std::shared_ptr<RunPool> pool_ = std::make_shared<RunPool>(1);
   Served heavy_{registry_, "heavy"};
   Served light_{registry_, "light"};
-  Desk desk_;
 };
 
 TEST_F(Pool, ModelsShareThePlaces) {
