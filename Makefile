@@ -56,6 +56,30 @@ FUZZ_SECONDS ?= 60
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60).
 	@scripts/fuzz $(FUZZ_SECONDS)
 
+FUZZ_LONG_SECONDS ?= 600
+.PHONY: fuzz-long
+fuzz-long: ## Each fuzz target for FUZZ_LONG_SECONDS (600), two at a time, with the coverage reached.
+	@scripts/fuzz $(FUZZ_LONG_SECONDS) test/fuzz/long
+
+CHAOS_SECONDS ?= 600
+.PHONY: chaos
+chaos: build ## Break things at random under load for CHAOS_SECONDS (600); CHAOS_ARGS="--seed 7" repeats a run.
+	@scripts/install-packages chaos
+	@scripts/python-environment
+	@.deps/venv/bin/python test/chaos/run.py --seconds $(CHAOS_SECONDS) $(CHAOS_ARGS)
+
+.PHONY: chaos-matrix
+chaos-matrix: build ## Each fault once; writes the table in docs/reliability.md.
+	@scripts/install-packages chaos
+	@scripts/python-environment
+	@.deps/venv/bin/python test/chaos/matrix.py
+
+SOAK_SECONDS ?= 1800
+.PHONY: soak
+soak: build ## SOAK_SECONDS (1800) at 80 % load with reloads; draws docs/plots/soak-*.svg.
+	@scripts/python-environment
+	@.deps/venv/bin/python test/chaos/soak.py --seconds $(SOAK_SECONDS) --plot
+
 .PHONY: bench
 bench: build ## Compare with its peers and two bare loops on this machine, in one run; then gRPC (h2load), perf_analyzer, many connections.
 	@scripts/install-packages bench

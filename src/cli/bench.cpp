@@ -111,7 +111,8 @@ class Bench {
       for (std::int64_t batch = 1; batch <= options_.max_batch; batch *= 2) {
         BenchRow row{.rig = &rig, .batch = batch, .inputs = {}, .times = {}, .per_second = {}};
         row.inputs = model::make_samples(opened_.session->facts(), probed.item_shapes, size,
-                                         probed.in_rows ? std::optional(batch) : std::nullopt, 1);
+                                         probed.in_rows ? std::optional(batch) : std::nullopt, 1,
+                                         probed.largest_integer);
         rows_.push_back(std::move(row));
         if (!batches) break;
       }

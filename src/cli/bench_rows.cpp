@@ -34,12 +34,14 @@ void run_for(engine::Session& session, const std::vector<tensor::TensorView>& vi
 
 base::Status BenchRow::take_turn(base::Duration slice) {
   std::vector<tensor::TensorView> views;
+  views.reserve(inputs.size());
   for (const tensor::Tensor& input : inputs) views.push_back(input.view());
   const std::size_t count = rig->sessions.size();
   std::vector<Turn> turns(count);
   std::latch together(static_cast<std::ptrdiff_t>(count));
   {
     std::vector<std::jthread> threads;
+    threads.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       threads.emplace_back([&, i] {
         engine::Session& session = *rig->sessions[i];

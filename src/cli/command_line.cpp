@@ -85,6 +85,53 @@ void define_schedule(CLI::App& app, ServeOptions& options) {
       ->group(group);
 }
 
+void define_authentication(CLI::App& app, ServeOptions& options) {
+  const std::string group = "Who may call";
+  add(app, "--api-keys", options.api_keys, "the file of API keys and of client certificates' rights; see `saccade key`")
+      ->group(group);
+  add(app, "--jwt-jwks", options.jwt_jwks,
+      "the keys that tokens are signed with: a file, or a URL; needs --jwt-issuer and --jwt-audience")
+      ->group(group);
+  add(app, "--jwt-issuer", options.jwt_issuer, "who must have issued a token (iss)")->group(group);
+  add(app, "--jwt-audience", options.jwt_audience, "whom a token must be meant for (aud)")->group(group);
+  add(app, "--jwt-leeway-s", options.jwt_leeway_s, "seconds that the issuer's clock may differ by")
+      ->check(CLI::Range(0, 600))
+      ->group(group);
+  add(app, "--jwt-scope-claim", options.jwt_scope_claim, "the claim that says what a token's holder may do")
+      ->group(group);
+  add(app, "--jwt-scope-prefix", options.jwt_scope_prefix,
+      "what stands before predict, read and admin there; other scopes mean nothing here")
+      ->group(group);
+  add(app, "--jwt-models-claim", options.jwt_models_claim,
+      "the claim that says which models; a token without it is good for all")
+      ->group(group);
+}
+
+void define_key(CLI::App& app, KeyOptions& options) {
+  app.require_subcommand(1);
+  CLI::App* create = app.add_subcommand("create", "Make a key, printed once, or give a client certificate rights.");
+  CLI::App* revoke = app.add_subcommand("revoke", "Take a key or a certificate's rights back.");
+  CLI::App* list = app.add_subcommand("list", "Say which there are.");
+  for (CLI::App* command : {create, revoke, list}) {
+    command->add_option("--file", options.file, "the file, as --api-keys of `saccade serve` names it")
+        ->capture_default_str();
+  }
+  for (CLI::App* command : {create, revoke}) {
+    command->add_option("--name", options.name, "whose it is, as logs and limits call it")->required();
+  }
+  create->add_option("--scope", options.scopes, "what it is good for: predict, read, admin; may be given several times")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"predict", "read", "admin"}))
+      ->capture_default_str();
+  create->add_option("--model", options.models,
+                     "a model that it is good for, with * and ? as in file names; may be given several times; otherwise "
+                     "all")
+      ->delimiter(',');
+  create->add_option("--certificate", options.certificate,
+                     "in place of a key: the subject of a client certificate, CN=batch,O=Example");
+  create->add_option("--expires", options.expires, "when it ends: 90d, or 2027-01-31T00:00:00Z; otherwise never");
+}
+
 void define_serve(CLI::App& app, ServeOptions& options) {
   app.footer(
       "Examples:\n"
@@ -109,6 +156,25 @@ void define_serve(CLI::App& app, ServeOptions& options) {
   add(app, "--tls-certificate", options.tls_certificate,
       "a certificate in PEM, with its chain: every port speaks TLS; needs --tls-key");
   add(app, "--tls-key", options.tls_key, "the certificate's private key in PEM, without a passphrase");
+  add(app, "--tls-client-ca", options.tls_client_ca,
+      "certificates in PEM of the authorities whose client certificates are trusted");
+  add(app, "--tls-client-auth", options.tls_client_auth,
+      "require: no client without a certificate; request: one that is shown must be good")
+      ->check(CLI::IsMember({"require", "request"}));
+  add(app, "--admin-port", options.admin_port,
+      "a port of its own for admin calls (loading, settings, shared memory, keys), which no other port takes "
+      "then; 0 opens none");
+  add(app, "--admin-host", options.admin_host, "the address of the admin port");
+  add_switch(app, "--allow-anonymous", options.allow_anonymous,
+             "serve whoever can reach an address beyond this machine, without asking who they are");
+  define_authentication(app, options);
+  app.add_option("--cors-origin", options.cors_origins,
+                 "an origin whose web pages may use the server from a browser, or * for all; may be given several "
+                 "times")
+      ->delimiter(',')
+      ->envname("SACCADE_CORS_ORIGIN");
+  add(app, "--otlp-endpoint", options.otlp_endpoint,
+      "where spans go by OTLP over HTTP: http://localhost:4318; otherwise as OTEL_EXPORTER_OTLP_ENDPOINT says");
   add(app, "--default-model", options.default_model,
       "the model that answers where none is named; otherwise the first");
   define_repository(app, options);
@@ -120,7 +186,7 @@ void define_serve(CLI::App& app, ServeOptions& options) {
 
   define_schedule(app, options);
   const std::string log_group = "Prediction log";
-  add(app, "--log", options.log, "sqlite:FILE (relative), sqlite:///FILE (absolute), or none")
+  add(app, "--log", options.log, "sqlite:FILE (relative), sqlite:///FILE (absolute), postgresql://USER@HOST/DATABASE, or none")
       ->group(log_group);
   add(app, "--log-mode", options.log_mode,
       "drop: a full queue loses rows, counted; block: answers wait for a place in the queue; durable: "
@@ -144,6 +210,10 @@ void define_serve(CLI::App& app, ServeOptions& options) {
   add(app, "--log-max-bytes", options.log_max_bytes, "delete the oldest rows beyond this size; 0: no limit")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 50))
       ->group(log_group);
+  add(app, "--log-spill", options.log_spill, "the file where rows wait for a PostgreSQL server that is away")
+      ->group(log_group);
+  add(app, "--log-spill-max-bytes", options.log_spill_max_bytes, "the most that may wait there")
+      ->group(log_group);
 
   const std::string batch_group = "Batching (for models whose config.pbtxt does not say)";
   add(app, "--max-batch-size", options.max_batch_size, "most items in one run")
@@ -157,7 +227,52 @@ void define_serve(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{10'000'000}))
       ->group(batch_group);
 
+  add(app, "--redis", options.redis,
+      "the Redis server that several servers share: redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]");
+  const std::string cache_group = "Response cache (a model's config.pbtxt goes before)";
+  app.add_option("--cache", options.cache,
+                 "a model whose answers are kept for equal requests, or all; may be given several times")
+      ->delimiter(',')
+      ->envname("SACCADE_CACHE")
+      ->group(cache_group);
+  add(app, "--cache-bytes", options.cache_bytes, "memory for kept answers; 0: none are kept, whoever asks")
+      ->group(cache_group);
+  add(app, "--cache-ttl", options.cache_ttl, "how long an answer is good")->group(cache_group);
+  add_switch(app, "--cache-redis", options.cache_redis, "share kept answers with other servers through --redis")
+      ->group(cache_group);
+  add(app, "--cache-redis-timeout", options.cache_redis_timeout, "longest that a prediction waits for Redis")
+      ->group(cache_group);
+
+  const std::string rate_group = "Rate limits and circuit breakers";
+  app.add_option("--rate-limit", options.rate_limits,
+                 "how often who may call, WHOM:RATE[:BURST]: caller:100/s:200, address:600/m, model=digits:50/s; "
+                 "may be given several times")
+      ->envname("SACCADE_RATE_LIMIT")
+      ->group(rate_group);
+  add_switch(app, "--rate-limit-redis", options.rate_limit_redis, "share the counts with other servers through --redis")
+      ->group(rate_group);
+  add(app, "--rate-limit-redis-timeout", options.rate_limit_redis_timeout,
+      "longest that a call waits for Redis; then this server counts by itself")
+      ->group(rate_group);
+  add(app, "--rate-limit-room", options.rate_limit_room, "callers, addresses and models that each rate limit tells apart")
+      ->check(CLI::Range(std::size_t{8}, std::size_t{1} << 26))
+      ->group(rate_group);
+  app.add_option("--trusted-proxy", options.trusted_proxies,
+                 "a proxy, or a network of them, whose X-Forwarded-For or Forwarded names the client; may be given "
+                 "several times")
+      ->delimiter(',')
+      ->envname("SACCADE_TRUSTED_PROXY")
+      ->group(rate_group);
+  add(app, "--circuit-breaker", options.circuit_breaker,
+      "round each model, unless its config.pbtxt says otherwise: none, on, or like failures=50%,hang=10s")
+      ->group(rate_group);
+
   const std::string limit_group = "Limits";
+  add(app, "--max-in-flight", options.max_in_flight, "predictions that are not answered yet; 0: no limit")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{100'000'000}))
+      ->group(limit_group);
+  add(app, "--max-memory", options.max_memory, "memory of the inputs of predictions in flight, like 2GiB; 0: no limit")
+      ->group(limit_group);
   add(app, "--max-connections", options.max_connections, "open connections")
       ->check(CLI::Range(std::size_t{1}, std::size_t{10'000'000}))
       ->group(limit_group);
@@ -233,7 +348,7 @@ int refuse(const std::string& message, const std::string& command) {
 // What was probably meant by the first word that is none of ours; CLI11 names the word itself.
 std::string meant_by(const CLI::App& app, int argc, char** argv) {
   const auto commands = app.get_subcommands();
-  if (commands.empty()) return argc > 1 ? nearest(argv[1], {"serve", "check", "bench"}) : "";
+  if (commands.empty()) return argc > 1 ? nearest(argv[1], {"serve", "check", "bench", "key"}) : "";
   const std::vector<std::string> flags = flags_of(*commands.front());
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
@@ -264,10 +379,13 @@ int run(int argc, char** argv) {
   BenchOptions bench_options;
   CLI::App* serve_command = app.add_subcommand("serve", "Serve models.");
   CLI::App* check_command = app.add_subcommand("check", "Say what would be served, or what is wrong.");
+  KeyOptions key_options;
+  CLI::App* key_command = app.add_subcommand("key", "Make, revoke and list API keys.");
   CLI::App* bench_command = app.add_subcommand("bench", "Measure a model by batch size.");
   define_serve(*serve_command, serve_options);
   define_check(*check_command, check_options);
   define_bench(*bench_command, bench_options);
+  define_key(*key_command, key_options);
   const bool serves = argc > 1 && std::string_view(argv[1]) == "serve";
   if (const std::string file = config_file_of(argc, argv); serves && !file.empty()) {
     if (const base::Status applied = apply_config_file(file, flags_of(*serve_command)); !applied) {
@@ -285,7 +403,10 @@ int run(int argc, char** argv) {
   }
   if (serve_command->parsed()) return serve(serve_options);
   if (check_command->parsed()) return check(check_options);
-  return bench(bench_options);
+  if (bench_command->parsed()) return bench(bench_options);
+  if (key_command->got_subcommand("create")) return create_key(key_options);
+  if (key_command->got_subcommand("revoke")) return revoke_key(key_options);
+  return list_keys(key_options);
 }
 
 }  // namespace saccade::cli

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cli/cache_options.h"
+#include "cli/limit_options.h"
 #include "runtime/processors.h"
 
 namespace saccade::cli {
@@ -63,6 +65,8 @@ model::RepositoryOptions repository_options(const ServeOptions& options, std::si
   repository.load.processors = runtime::usable_processors();
   repository.load.loops = loops;
   repository.load.pool = std::move(pool);
+  repository.load.cache = cache_selection(options);
+  if (const auto breaker = breaker_settings(options)) repository.load.breaker = *breaker;
   return repository;
 }
 

@@ -5,19 +5,26 @@
 #include <sys/resource.h>
 #include <thread>
 
+#include "cli/authentication.h"
+#include "cli/cache_options.h"
 #include "cli/commands.h"
 #include "cli/engines.h"
 #include "cli/example_commands.h"
 #include "cli/front.h"
+#include "cli/limit_options.h"
+#include "cli/listening.h"
 #include "cli/metrics_address.h"
 #include "cli/model_arguments.h"
 #include "cli/version.h"
 #include "http/routes.h"
 #include "net/server.h"
 #include "observe/log.h"
+#include "redis/client.h"
 #include "runtime/processors.h"
 #include "schedule/run_pool.h"
+#include "serve/door.h"
 #include "serve/service.h"
+#include "trace/tracing.h"
 
 namespace saccade::cli {
 namespace {
@@ -51,19 +58,30 @@ base::Result<std::unique_ptr<record::PredictionLog>> open_log(const ServeOptions
   log.sync_every_commit = options.log_sync;
   log.retention_age = std::chrono::seconds(static_cast<std::int64_t>(options.log_retention_days * 86'400));
   log.retention_bytes = options.log_max_bytes;
+  log.spill = options.log_spill;
+  log.spill_bytes = options.log_spill_max_bytes;
   return record::open_log(options.log, log, registry);
 }
 
-// Where a certificate is named, everything that is served to clients speaks TLS.
-base::Status use_tls(const ServeOptions& options, net::Server& server) {
-  if (options.tls_certificate.empty() && options.tls_key.empty()) return {};
-  if (options.tls_certificate.empty() || options.tls_key.empty()) {
-    return base::invalid_argument("TLS needs both --tls-certificate and --tls-key");
+// Until a signal asks for the end. Meanwhile this thread looks after what changes on the disk.
+int wait_for_end(const sigset_t& signals, net::TlsReload* tls) {
+  constexpr timespec kSecond{.tv_sec = 1, .tv_nsec = 0};
+  for (;;) {
+    const int signal = sigtimedwait(&signals, nullptr, &kSecond);
+    if (signal > 0) return signal;
+    if (tls != nullptr) tls->poll();
   }
-  auto tls = net::TlsContext::load(options.tls_certificate, options.tls_key);
-  if (!tls) return std::unexpected(tls.error());
-  server.use_tls(*std::move(tls));
-  return {};
+}
+
+// Its connection is made in the background: a Redis that is away keeps nobody from starting. Null: none is named.
+base::Result<std::unique_ptr<redis::Client>> connect_redis(const ServeOptions& options,
+                                                           observe::Registry& registry) {
+  if (options.redis.empty()) return nullptr;
+  auto address = redis::parse_url(options.redis);
+  if (!address) return base::invalid_argument("--redis: " + address.error().message);
+  redis::ClientSettings settings;
+  settings.address = *std::move(address);
+  return std::make_unique<redis::Client>(std::move(settings), registry);
 }
 
 serve::LogMode log_mode_of(const std::string& name) {
@@ -139,7 +157,7 @@ void wait_for_loops(runtime::LoopGroup& loops) {
 // Not ready → no new connections → everything accepted is answered → WebSockets closed with 1001 → log
 // stored.
 void shut_down(const ServeOptions& options, runtime::LoopGroup& loops, net::Server& server,
-               MetricsAddress& metrics, serve::Service& service) {
+               MetricsAddress& metrics, serve::Service& service, serve::Door& door, redis::Client* redis) {
   service.set_ready(false);
   server.stop_accepting();
   server.drain();
@@ -151,6 +169,8 @@ void shut_down(const ServeOptions& options, runtime::LoopGroup& loops, net::Serv
   }
   server.close_all();
   metrics.end();  // scraped and probed until here
+  door.close();
+  if (redis != nullptr) redis->close();
   wait_for_loops(loops);
   service.close();
   wait_for_loops(loops);
@@ -168,8 +188,27 @@ int serve(const ServeOptions& options) {
   const engine::EngineSet engines = make_engines();
 
   observe::Registry registry;
+  const auto tls = start_tls(options, registry);
+  if (!tls) return fail(tls.error());
+  auto cors = http::Cors::make(options.cors_origins);
+  if (!cors) return fail(cors.error());
+  auto spans = trace::read_settings(options.otlp_endpoint, kVersion, trace::process_environment);
+  if (!spans) return fail(spans.error());
+  trace::Tracing tracing(*std::move(spans), registry);  // outlives whatever may hold a span
   auto log = open_log(options, registry);
   if (!log) return fail(log.error());
+
+  const auto cache = cache_settings(options);
+  if (!cache) return fail(cache.error());
+  const auto redis = connect_redis(options, registry);
+  if (!redis) return fail(redis.error());
+  const auto limiter = rate_limits(options, redis->get(), registry);
+  if (!limiter) return fail(limiter.error());
+  const auto proxies = trusted_proxies(options);
+  if (!proxies) return fail(proxies.error());
+  const auto load = load_settings(options);
+  if (!load) return fail(load.error());
+  if (const auto breaker = breaker_settings(options); !breaker) return fail(breaker.error());
 
   const std::size_t loop_count =
       options.loops > 0 ? static_cast<std::size_t>(options.loops) : runtime::usable_processors();
@@ -182,8 +221,18 @@ int serve(const ServeOptions& options) {
       std::make_unique<model::LiveRepository>(service.catalog(), registry, engines,
                                               repository_options(options, loop_count, pool)),
       options.strict_readiness);
-  http::Predictor predictor(service);
+  if (cache->memory_bytes > 0) service.set_cache(*cache, options.cache_redis ? redis->get() : nullptr);
+  service.set_limiter(limiter->get());
+  if (load->any()) service.set_load_limits(*load);
+  http::Predictor predictor(service, &tracing);
   http::Router router(registry, limits_of(options).body_bytes);
+  auto gate = open_gate(options, loop_count, registry);
+  if (!gate) return fail(gate.error());
+  serve::Door door(*std::move(gate));
+  door.set_limiter(limiter->get());
+  router.set_door(door);
+  router.set_trusted_proxies(*proxies);
+  router.set_trails({.cors = *std::move(cors), .tracing = &tracing});
   http::add_predict_routes(router, service, predictor);
   http::add_infer_routes(router, service);
   http::add_log_routes(router, service);
@@ -199,16 +248,15 @@ int serve(const ServeOptions& options) {
 
   grpc::GrpcHandler calls(
       service, registry, loops,
-      {.message_bytes = options.max_body_bytes, .stream_in_flight = options.websocket_in_flight}, kVersion);
+      {.message_bytes = options.max_body_bytes, .stream_in_flight = options.websocket_in_flight}, kVersion,
+      &tracing);
+  calls.set_door(door);
+  calls.set_trusted_proxies(*proxies);
   Front front(router, calls);
   net::Server server(loops, limits_of(options), front, registry);
-  if (const base::Status secured = use_tls(options, server); !secured) return fail(secured.error());
-  const auto port = server.listen(options.host, options.port, "--port");
+  if (*tls) server.use_tls(**tls);
+  const auto port = listen(options, door.authenticates(), server);
   if (!port) return fail(port.error());
-  if (options.grpc_port != 0) {
-    const auto grpc_port = server.listen(options.host, options.grpc_port, "--grpc-port (0: none)");
-    if (!grpc_port) return fail(grpc_port.error());
-  }
   MetricsAddress metrics(loops, limits_of(options), service);
   if (const base::Status opened = metrics.open(options.host, options.metrics_port); !opened) {
     return fail(opened.error());
@@ -226,12 +274,12 @@ int serve(const ServeOptions& options) {
   if (loaded) {
     service.set_ready(true);
     greet(options, *port, service);
-    int signal = 0;
-    sigwait(&signals, &signal);
+    const int signal = wait_for_end(signals, tls->get());
     observe::log_info("{}: ending; accepted requests are still answered",
                       signal == SIGINT ? "SIGINT" : "SIGTERM");
   }
-  shut_down(options, loops, server, metrics, service);
+  shut_down(options, loops, server, metrics, service, door, redis->get());
+  tracing.close(2s);
   if (!loaded) return loaded.error().code == base::Code::kCancelled ? 0 : fail(loaded.error());
   observe::log_info("ended");
   return 0;

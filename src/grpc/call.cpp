@@ -7,6 +7,7 @@
 #include <google/protobuf/message_lite.h>
 
 #include "grpc/methods.h"
+#include "serve/door.h"
 
 namespace saccade::grpc {
 namespace {
@@ -45,11 +46,11 @@ std::string frame_of(const google::protobuf::MessageLite& message) {
 }
 
 Call::Call(const Method& method, LoopContext& context, std::shared_ptr<net::Stream> stream,
-           const CallHead& head)
+           CallHead head)
     : method_(method),
       context_(context),
       stream_(std::move(stream)),
-      head_(head),
+      head_(std::move(head)),
       reader_(context.limits.message_bytes) {}
 
 void Call::begin() {
@@ -71,7 +72,7 @@ void Call::on_data(std::string_view bytes) {
 }
 
 bool Call::takes_more() const {
-  return conversation_ == nullptr || (conversation_->takes_more() && sendable());
+  return !waits_ && (conversation_ == nullptr || (conversation_->takes_more() && sendable()));
 }
 
 // Takes whole messages from the front, as long as somebody wants them.
@@ -100,6 +101,19 @@ void Call::pump(std::string_view& bytes) {
   pumping_ = false;
 }
 
+void Call::enter(std::shared_ptr<const request::Caller> caller) {
+  caller_ = std::move(caller);
+  waits_ = false;
+  resume();
+}
+
+bool Call::may_use(std::string_view model) {
+  if (caller_ == nullptr || caller_->identity == nullptr || !caller_->identity->models) return true;
+  if (model.empty() ? !method_.admin : caller_->may_use(model)) return true;
+  fail(model.empty() ? serve::Door::whole_server(*caller_) : serve::Door::wrong_model(*caller_, model));
+  return false;
+}
+
 void Call::resume() {
   if (over() || pumping_) return;
   if (!backlog_.empty()) {
@@ -119,6 +133,8 @@ void Call::deliver(const Message& message) {
   if (message_came_ && !method_.client_streams) {
     return finish({StatusCode::kInternal, "this method takes one message, a second one came"});
   }
+  if (message_came_ && caller_ && !caller_->may_go_on()) [[unlikely]]
+    return finish({StatusCode::kUnauthenticated, "the key or token of this call is not valid any more"});
   message_came_ = true;
   method_.metrics.received();
   std::string_view bytes = message.bytes;
@@ -151,7 +167,7 @@ void Call::on_end() {
 }
 
 void Call::tell_end() {
-  if (over() || end_told_ || !backlog_.empty()) return;
+  if (over() || end_told_ || waits_ || !backlog_.empty()) return;
   end_told_ = true;
   if (!reader_.empty()) {
     finish({StatusCode::kInternal, "the stream ended within a message"});
@@ -171,6 +187,7 @@ void Call::on_drain() {
 net::Headers Call::head_fields() const {
   net::Headers fields{{"content-type", "application/grpc"}};
   if (head_.sent != Encoding::kIdentity) fields.emplace_back("grpc-encoding", encoding_name(head_.sent));
+  if (!head_.request_id.empty()) fields.emplace_back("x-request-id", head_.request_id);
   return fields;
 }
 
@@ -202,7 +219,10 @@ void Call::finish(const Outcome& outcome) {
   if (over_.exchange(true)) return;
   const auto keep = shared_from_this();
   net::Headers trailers;
-  if (!headers_sent_) trailers.emplace_back("content-type", "application/grpc");
+  if (!headers_sent_) {
+    trailers.emplace_back("content-type", "application/grpc");
+    if (!head_.request_id.empty()) trailers.emplace_back("x-request-id", head_.request_id);
+  }
   if (tells_encodings_) trailers.emplace_back("grpc-accept-encoding", kEncodings);
   trailers.emplace_back("grpc-status", std::to_string(static_cast<int>(outcome.code)));
   if (!outcome.message.empty()) trailers.emplace_back("grpc-message", percent_encode(outcome.message));
@@ -211,7 +231,24 @@ void Call::finish(const Outcome& outcome) {
     trailers.emplace_back("grpc-retry-pushback-ms", std::to_string(outcome.retry_after.count()));
   }
   stream_->send_trailers(std::move(trailers));
+  if (head_.span) [[unlikely]]
+    end_span(outcome);
   end_with(outcome.code);
+}
+
+// Semantic conventions for gRPC: of a server's span, only these codes are errors.
+void Call::end_span(const Outcome& outcome) const {
+  head_.span->set("rpc.grpc.status_code", std::int64_t{static_cast<int>(outcome.code)});
+  switch (outcome.code) {
+    case StatusCode::kUnknown:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kUnimplemented:
+    case StatusCode::kInternal:
+    case StatusCode::kUnavailable:
+      return head_.span->end(outcome.message);
+    default:
+      return head_.span->end(std::nullopt);
+  }
 }
 
 void Call::on_time() {
@@ -220,7 +257,10 @@ void Call::on_time() {
 }
 
 void Call::on_closed() {
-  if (!over_.exchange(true)) end_with(StatusCode::kCancelled);
+  if (!over_.exchange(true)) {
+    if (head_.span) end_span({StatusCode::kCancelled, "the caller has gone"});
+    end_with(StatusCode::kCancelled);
+  }
   backlog_ = {};
   reader_.release();
 }

@@ -20,6 +20,8 @@
 #include "grpc/status.h"
 #include "net/receive_buffer.h"
 #include "net/stream.h"
+#include "request/caller.h"
+#include "trace/server_span.h"
 
 namespace google::protobuf {
 class MessageLite;
@@ -35,6 +37,9 @@ struct CallHead {
   base::TimePoint deadline = base::TimePoint::max();
   Encoding received = Encoding::kIdentity;  // of compressed messages that come
   Encoding sent = Encoding::kIdentity;      // of messages that go
+  std::string request_id = {};              // the caller's own, echoed; empty: none
+  std::shared_ptr<request::Trace> trace = {};    // null: the call belongs to no trace
+  std::shared_ptr<trace::ServerSpan> span = {};  // the same, where it is sampled
 };
 
 // A message with room for its prefix in front. Empty: it is larger than protobuf allows.
@@ -42,13 +47,20 @@ std::string frame_of(const google::protobuf::MessageLite& message);
 
 class Call final : public std::enable_shared_from_this<Call>, private Timers::Alarm {
  public:
-  Call(const Method& method, LoopContext& context, std::shared_ptr<net::Stream> stream, const CallHead& head);
+  Call(const Method& method, LoopContext& context, std::shared_ptr<net::Stream> stream, CallHead head);
 
   // ---- for what answers the call
   runtime::EventLoop& loop() { return stream_->loop(); }
   LoopContext& context() { return context_; }
   base::TimePoint arrived() const { return head_.arrived; }
   base::TimePoint deadline() const { return head_.deadline; }
+  // Null: the call belongs to no trace.
+  const std::shared_ptr<request::Trace>& trace() const { return head_.trace; }
+  // Null: nobody was asked who it is.
+  const std::shared_ptr<const request::Caller>& caller() const { return caller_; }
+  // False: the caller's rights are for other models, and the call has failed. Empty: the message names none, so
+  // that a call that changes something concerns the whole server.
+  bool may_use(std::string_view model);
   bool over() const { return over_.load(std::memory_order_relaxed); }
   // Becomes true when nobody waits for an answer any more. Any thread may look.
   std::shared_ptr<const std::atomic<bool>> gone() { return {shared_from_this(), &over_}; }
@@ -67,8 +79,13 @@ class Call final : public std::enable_shared_from_this<Call>, private Timers::Al
   // The conversation takes more again.
   void resume();
 
-  // ---- for the stream's session
+  // ---- for whoever opens it
   void begin();
+  // Nothing is handed on until enter(): it is not known yet whether the caller may.
+  void wait_for_entry() { waits_ = true; }
+  void enter(std::shared_ptr<const request::Caller> caller);
+
+  // ---- for the stream's session
   // Says with the status which encodings are known.
   void tell_encodings() { tells_encodings_ = true; }
   void on_data(std::string_view bytes);
@@ -83,6 +100,7 @@ class Call final : public std::enable_shared_from_this<Call>, private Timers::Al
   void deliver(const Message& message);
   void tell_end();
   void end_with(StatusCode code);
+  void end_span(const Outcome& outcome) const;
   net::Headers head_fields() const;
 
   const Method& method_;
@@ -92,7 +110,9 @@ class Call final : public std::enable_shared_from_this<Call>, private Timers::Al
   std::unique_ptr<Conversation> conversation_;  // of a streaming method
   MessageReader reader_;
   net::ReceiveBuffer backlog_;  // what came while the conversation took nothing; not consumed
+  std::shared_ptr<const request::Caller> caller_;
   std::atomic<bool> over_{false};
+  bool waits_ = false;  // for enter()
   bool headers_sent_ = false;
   bool tells_encodings_ = false;
   bool message_came_ = false;

@@ -10,6 +10,7 @@
 #include "grpc/call.h"
 #include "grpc/services.h"
 #include "grpc/timeout.h"
+#include "trace/marks.h"
 
 namespace saccade::grpc {
 namespace {
@@ -36,6 +37,31 @@ Fields fields_of(const net::HttpRequest& head) {
     }
   }
   return fields;
+}
+
+// What the call's metadata says of its id and its trace, and a span where one is due.
+void follow(trace::Tracing* tracing, const net::HttpRequest& head, const net::Peer& peer, bool known,
+            CallHead& said) {
+  const trace::Marks marks = trace::read_marks(head.headers);
+  said.request_id = marks.request_id;
+  const auto context = trace::context_of(marks);
+  if (tracing != nullptr) said.span = tracing->begin(context ? &*context : nullptr, said.arrived);
+  if (!said.span) {
+    if (context) said.trace = std::make_shared<request::Trace>(*context);
+    return;
+  }
+  said.trace = said.span;
+  trace::ServerSpan& span = *said.span;
+  span.set("rpc.system", "grpc");
+  span.set("client.address", peer.address);
+  if (!marks.request_id.empty()) span.set("saccade.request.id", marks.request_id);
+  // A path that is not served would make a name of its own for each spelling.
+  if (!known) return span.rename("unknown");
+  const std::string_view path = head.path.substr(1);
+  const std::size_t slash = path.find('/');
+  span.rename(std::string(path));
+  span.set("rpc.service", path.substr(0, slash));
+  span.set("rpc.method", path.substr(slash + 1));
 }
 
 constexpr std::string_view kContentType = "application/grpc";
@@ -89,8 +115,8 @@ std::unique_ptr<net::StreamSession> refuse(const std::shared_ptr<net::Stream>& s
 }  // namespace
 
 GrpcHandler::GrpcHandler(serve::Service& service, observe::Registry& registry, runtime::LoopGroup& loops,
-                         const Limits& limits, const std::string& server_version)
-    : limits_(limits), methods_(registry) {
+                         const Limits& limits, const std::string& server_version, trace::Tracing* tracing)
+    : limits_(limits), tracing_(tracing), methods_(registry) {
   // A peer's bad message would be a line on stderr each.
   google::protobuf::SetLogHandler(nullptr);
   add_infer_calls(methods_, service);
@@ -103,6 +129,37 @@ GrpcHandler::GrpcHandler(serve::Service& service, observe::Registry& registry, r
   for (std::size_t i = 0; i < loops.size(); ++i) {
     loops_.push_back(std::make_unique<LoopContext>(loops[i], limits_));
   }
+}
+
+void GrpcHandler::ask_door(const Method& method, const net::HttpRequest& head, net::Stream& stream,
+                           const std::shared_ptr<Call>& call) {
+  std::string behind_proxy;
+  std::string_view address = stream.peer().address;
+  if (!trusted_proxies_.empty()) {
+    behind_proxy = limit::client_address(address, head.headers, trusted_proxies_);
+    address = behind_proxy;
+  }
+  const serve::Visit visit{.right = method.right,
+                           .names_model_later = true,
+                           .authorization = head.header("authorization"),
+                           .api_key = head.header("x-api-key"),
+                           .address = address,
+                           .certificate = stream.peer().certificate};
+  const auto go_on = [messages = method.client_streams](Call& its, base::Result<serve::Entry> entry) {
+    if (!entry) return its.fail(entry.error());
+    if (entry->refused()) return its.fail(entry->limits->error());
+    if (messages && entry->limits) {  // which are counted, besides the call
+      auto each = std::make_shared<request::Caller>(*entry->caller);
+      each->uncounted = request::Caller::Uncounted::kAll;
+      entry->caller = std::move(each);
+    }
+    its.enter(std::move(entry->caller));
+  };
+  call->wait_for_entry();
+  auto entry = door_->enter(visit, stream.loop(), [&]() -> serve::Door::Later {
+    return [call, go_on](base::Result<serve::Entry> later) { go_on(*call, std::move(later)); };
+  });
+  if (entry) go_on(*call, *std::move(entry));
 }
 
 std::unique_ptr<net::StreamSession> GrpcHandler::open(const net::HttpRequest& head,
@@ -141,12 +198,21 @@ std::unique_ptr<net::StreamSession> GrpcHandler::open(const net::HttpRequest& he
                                              "\"; known are " + std::string(kEncodings)};
   }
   if (method == nullptr) wrong = {StatusCode::kUnimplemented, methods_.describe_unknown(head.path)};
+  if (method != nullptr && method->admin && !stream->peer().takes_admin) {
+    wrong = {StatusCode::kPermissionDenied,
+             "admin calls are answered on the port that --admin-port names, not on this one"};
+  }
+  follow(tracing_, head, stream->peer(), method != nullptr, said);
 
   auto call = std::make_shared<Call>(method == nullptr ? methods_.unknown() : *method,
-                                     *loops_[stream->loop().index()], stream, said);
+                                     *loops_[stream->loop().index()], stream, std::move(said));
   if (!encoding) call->tell_encodings();
   call->begin();
-  if (wrong) call->finish(*wrong);
+  if (wrong) {
+    call->finish(*wrong);
+  } else if (door_ != nullptr && !door_->open()) [[unlikely]] {
+    ask_door(*method, head, *stream, call);
+  }
   return std::make_unique<CallSession>(std::move(call));
 }
 

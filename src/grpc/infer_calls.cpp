@@ -16,6 +16,7 @@
 #include "protocol/infer_response.h"
 #include "protocol/json_writer.h"
 #include "protocol/log_result.h"
+#include "serve/door.h"
 
 namespace saccade::grpc {
 namespace {
@@ -110,10 +111,24 @@ base::Result<serve::Service::ModelPointer> find_model(serve::Service& service, s
   return service.catalog().find(name, version);
 }
 
+// What would be refused anyway is, before work is spent on its tensors.
+base::Result<serve::Service::ModelPointer> open_model(serve::Service& service, Call& call,
+                                                      std::string_view name, std::string_view version) {
+  auto model = find_model(service, name, version);
+  if (model && call.caller() && !call.caller()->may_use((*model)->signature()->name)) [[unlikely]]
+    return std::unexpected(serve::Door::wrong_model(*call.caller(), name));
+  if (!model || !(*model)->policy().objective.stated()) return model;
+  if (auto refused = (*model)->would_refuse(call.loop(), base::now()))
+    return std::unexpected(*std::move(refused));
+  return model;
+}
+
 base::Result<Decoded> decoded_for(Call& call, serve::Service::ModelPointer model,
                                   base::Result<protocol::InferRequest> request) {
   if (!request) return std::unexpected(std::move(request.error()));
   request->inference.caller_gone = call.gone();
+  request->inference.trace = call.trace();
+  request->inference.caller = call.caller();
   request->inference.arrived = base::now();
   request->inference.deadline = call.deadline();
   // Where no objective is stated the call's deadline means what it does everywhere in gRPC: it is waited for.
@@ -125,7 +140,7 @@ base::Result<Decoded> decoded_for(Call& call, serve::Service::ModelPointer model
 
 base::Result<Decoded> decode(serve::Service& service, Call& call,
                              const inference::ModelInferRequest& message) {
-  auto model = find_model(service, message.model_name(), message.model_version());
+  auto model = open_model(service, call, message.model_name(), message.model_version());
   if (!model) return std::unexpected(std::move(model.error()));
   return decoded_for(call, *model,
                      protocol::decode_infer_message(message, *(*model)->signature(), service.regions()));
@@ -136,7 +151,7 @@ std::optional<base::Result<Decoded>> decode_plain(serve::Service& service, Call&
   protocol::InferFields fields;
   if (!protocol::read_infer_fields(message, fields)) return std::nullopt;
   client_id = std::string(fields.id);
-  auto model = find_model(service, fields.model_name, fields.model_version);
+  auto model = open_model(service, call, fields.model_name, fields.model_version);
   if (!model) return base::Result<Decoded>(std::unexpected(std::move(model.error())));
   return decoded_for(call, *model,
                      protocol::decode_infer_fields(fields, *(*model)->signature(), service.regions()));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "runtime/memory_in_flight.h"
+
 namespace saccade::grpc {
 
 // True: it is whole now.
@@ -40,6 +42,8 @@ std::expected<std::optional<Message>, Outcome> MessageReader::next(std::string_v
   Message message{.bytes = bytes.substr(0, count), .compressed = prefix_[0] == 1};
   bytes.remove_prefix(count);
   if (!buffer_.empty() || count < length_) {
+    if (runtime::memory_in_flight().full(message.bytes.size()))
+      return std::unexpected(Outcome{StatusCode::kUnavailable, std::string(net::kMemoryFull)});
     buffer_.append(message.bytes);
     if (buffer_.size() < length_) return std::nullopt;
     message.bytes = buffer_.view();

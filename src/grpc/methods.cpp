@@ -14,6 +14,18 @@ std::string_view type_of(const google::protobuf::MethodDescriptor& method) {
   return method.server_streaming() ? "server_stream" : "unary";
 }
 
+// What is not named here needs the most. Settings are read and changed by the same call.
+access::Right right_of(std::string_view service, std::string_view name) {
+  using access::Right;
+  if (service == "grpc.health.v1.Health") return Right::kPublic;
+  if (service.starts_with("grpc.reflection.")) return Right::kRead;
+  if (name == "ServerLive" || name == "ServerReady" || name == "ModelReady") return Right::kPublic;
+  if (name == "ModelInfer" || name == "ModelStreamInfer") return Right::kPredict;
+  const bool reads = name == "ServerMetadata" || name == "ModelMetadata" || name == "ModelConfig" ||
+                     name == "ModelStatistics" || name == "RepositoryIndex" || name.ends_with("SharedMemoryStatus");
+  return reads ? Right::kRead : Right::kAdmin;
+}
+
 }  // namespace
 
 Methods::Methods(observe::Registry& registry)
@@ -26,6 +38,8 @@ Method& Methods::add(const google::protobuf::ServiceDescriptor& service, std::st
     throw std::logic_error(service.full_name() + " has no method " + std::string(name));
   auto method = std::make_unique<Method>(registry_, type_of(*described), service.full_name(), name);
   method->client_streams = described->client_streaming();
+  method->right = right_of(service.full_name(), name);
+  method->admin = method->right == access::Right::kAdmin;
   Method& added = *method;
   methods_.emplace("/" + service.full_name() + "/" + std::string(name), std::move(method));
   if (std::ranges::find(services_, service.full_name()) == services_.end()) {

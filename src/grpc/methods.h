@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "access/right.h"
 #include "grpc/call.h"
 #include "grpc/conversation.h"
 #include "grpc/method_metrics.h"
@@ -29,6 +30,8 @@ struct Method {
       : metrics(registry, type, service, name) {}
 
   bool client_streams = false;
+  access::Right right = access::Right::kAdmin;  // that its caller needs
+  bool admin = false;  // changes the server: with --admin-port it is answered on that port alone
   Unary unary;  // empty where it streams, and in the method that stands for all unknown ones
   Open open;
   mutable MethodMetrics metrics;
@@ -63,12 +66,25 @@ class Methods {
   Method unknown_;
 };
 
+// Whether the caller may use the model that the message names, where it names one; else the call has failed.
+// Of the messages with a name alone, those with a version beside it mean a model.
+template <typename Request>
+bool may_use_model_of(const Request& request, Call& call) {
+  if constexpr (requires { request.model_name(); }) {
+    return call.may_use(request.model_name());
+  } else if constexpr (requires { request.name(), request.version(); }) {
+    return call.may_use(request.name());
+  } else {
+    return call.may_use("");
+  }
+}
+
 // A unary handler that is given the message parsed. `handle(call, request)`.
 template <typename Request, typename Handle>
 Unary parsed(Handle handle) {
   return [handle = std::move(handle)](const std::shared_ptr<Call>& call, std::string_view message) {
     Request request;
-    if (!call->parse(message, request)) return;
+    if (!call->parse(message, request) || !may_use_model_of(request, *call)) return;
     handle(call, request);
   };
 }

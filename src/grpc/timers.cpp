@@ -26,10 +26,7 @@ void Timers::cancel(Alarm& alarm) {
 void Timers::arm() {
   if (alarms_.empty() || alarms_.begin()->first >= armed_for_) return;
   armed_for_ = alarms_.begin()->first;
-  timer_.expires_at(armed_for_);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) ring();
-  });
+  timer_.set(armed_for_, [this] { ring(); });
 }
 
 void Timers::ring() {

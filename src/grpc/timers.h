@@ -3,8 +3,6 @@
 
 #include <map>
 
-#include <boost/asio/steady_timer.hpp>
-
 #include "base/clock.h"
 #include "runtime/event_loop.h"
 
@@ -24,7 +22,7 @@ class Timers {
     bool set_ = false;
   };
 
-  explicit Timers(runtime::EventLoop& loop) : timer_(loop.context()) {}
+  explicit Timers(runtime::EventLoop& loop) : timer_(loop) {}
 
   // Rings once, at that time or soon after; a time set before is forgotten. TimePoint::max(): never.
   void set(Alarm& alarm, base::TimePoint when);
@@ -36,7 +34,7 @@ class Timers {
   void ring();
 
   std::multimap<base::TimePoint, Alarm*> alarms_;
-  boost::asio::steady_timer timer_;
+  runtime::Timer timer_;
   base::TimePoint armed_for_ = base::TimePoint::max();
 };
 

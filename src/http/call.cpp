@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "protocol/json_writer.h"
+#include "serve/door.h"
 
 namespace saccade::http {
 
@@ -59,18 +60,41 @@ net::HttpResponse error_response(const base::Error& error) {
   return response;
 }
 
+bool Call::may_use(std::string_view model) const {
+  if (caller_ == nullptr || caller_->may_use(model)) return true;
+  fail(serve::Door::wrong_model(*caller_, model));
+  return false;
+}
+
 void Call::compress_body(net::HttpResponse& response) const {
   std::optional<std::string> compressed = compress(accepted_, response.body);
   if (!compressed) return;
   response.body = *std::move(compressed);
   response.headers.emplace_back("Content-Encoding", coding_name(accepted_));
-  response.headers.emplace_back("Vary", "Accept-Encoding");
+  bool varies = false;  // said already
+  for (auto& [name, value] : response.headers) {
+    // Other bytes, so another strong tag (RFC 9110, 8.8.1).
+    if (name == "ETag" && value.starts_with('"')) {
+      value.insert(value.size() - 1, "-" + std::string(coding_name(accepted_)));
+    }
+    varies = varies || (name == "Vary" && value.starts_with("Accept-Encoding"));
+  }
+  if (!varies) response.headers.emplace_back("Vary", "Accept-Encoding");
+}
+
+void Call::set_limits(const limit::Decision& limits) {
+  auto trail = trail_ ? std::make_shared<Trail>(*trail_) : std::make_shared<Trail>();
+  trail->limits = limits;
+  trail_ = std::move(trail);
 }
 
 void Call::accept_websocket(const net::HttpRequest& request,
                             std::unique_ptr<net::WebSocketSession> session) const {
   const base::Status accepted = exchange_->accept_websocket(request, std::move(session));
-  if (accepted) return metrics_->count(101, base::now() - arrived_);
+  if (accepted) {
+    if (trail_) trail_->upgraded();
+    return metrics_->count(101, base::now() - arrived_);
+  }
   net::HttpResponse response = error_response(426, accepted.error().message);
   response.headers.emplace_back("Upgrade", "websocket");
   response.headers.emplace_back("Sec-WebSocket-Version", "13");

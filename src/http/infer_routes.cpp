@@ -1,6 +1,8 @@
 #include <charconv>
+#include <optional>
 #include <utility>
 
+#include "http/cache_headers.h"
 #include "http/deadline.h"
 #include "http/routes.h"
 #include "protocol/infer_request.h"
@@ -18,8 +20,9 @@ constexpr std::string_view kLengthHeader = "Inference-Header-Content-Length";
 class InferReply final : public serve::Reply {
  public:
   InferReply(Call call, std::vector<protocol::RequestedOutput> asked, std::string client_id,
-             const request::SharedRegions& regions)
+             const request::SharedRegions& regions, std::optional<CacheNote> note)
       : call_(std::move(call)),
+        note_(std::move(note)),
         asked_(std::move(asked)),
         client_id_(std::move(client_id)),
         regions_(regions) {}
@@ -29,6 +32,10 @@ class InferReply final : public serve::Reply {
         protocol::encode_infer_json(answered.response, asked_, client_id_, answered.model, regions_);
     if (!encoded) return std::unexpected(std::move(encoded.error()));
     encoded_ = *std::move(encoded);
+    if (note_) [[unlikely]] {
+      note_->freshness = answered.response.freshness;
+      note_->tag = entity_tag(encoded_.body, true);
+    }
     return {};
   }
 
@@ -44,6 +51,8 @@ class InferReply final : public serve::Reply {
       response.content_type = "application/octet-stream";
       response.headers.emplace_back(kLengthHeader, std::to_string(*encoded_.json_bytes));
     }
+    if (note_) [[unlikely]]
+      add_cache_headers(response, *note_);
     call_.respond(std::move(response), 0);
   }
 
@@ -51,6 +60,7 @@ class InferReply final : public serve::Reply {
 
  private:
   const Call call_;
+  std::optional<CacheNote> note_;  // where the model's answers are cached
   const std::vector<protocol::RequestedOutput> asked_;
   const std::string client_id_;
   const request::SharedRegions& regions_;
@@ -92,14 +102,22 @@ class InferRoute {
     if (!decoded) return call.fail(decoded.error());
 
     request::InferenceRequest& inference = decoded->inference;
+    inference.id = call.id();
+    inference.trace = call.trace();
+    inference.caller = call.caller();
     inference.caller_gone = call.gone();
     inference.arrived = call.arrived();
     inference.deadline = *deadline;
+    std::optional<CacheNote> note;
+    if ((*model)->cache_identity() != nullptr) [[unlikely]] {
+      inference.cache = cache_wishes(request);
+      note.emplace().for_one = speaks_for_itself(request, call.peer().certificate);
+    }
     serve::RecordOptions record;
     if (!inference.client_id.empty()) protocol::append_string(record.client_id, inference.client_id);
     if (service_.logs_inputs()) record.input = protocol::log_input(request.body.substr(0, *json_bytes));
     auto reply = std::make_unique<InferReply>(call, std::move(decoded->outputs), inference.client_id,
-                                              service_.regions());
+                                              service_.regions(), std::move(note));
     serve::answer(service_, *model, std::move(inference), std::move(record), call.loop(), std::move(reply));
   }
 
@@ -110,6 +128,7 @@ class InferRoute {
 Operation infer_operation(std::string summary) {
   const std::string bytes = "how many bytes of the body are JSON; binary tensors follow them";
   return {.tag = "v2",
+          .right = Right::kPredict,
           .summary = std::move(summary),
           .description = "Tensors travel as JSON, as bytes behind the JSON, or in shared memory.",
           .parameters = {in_header(std::string(kLengthHeader), bytes, schema::kWhole), in_timeout_header()},

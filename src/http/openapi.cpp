@@ -50,7 +50,10 @@ constexpr Tag kTags[] = {
 const std::map<int, std::string_view>& error_texts() {
   static const std::map<int, std::string_view> texts = {
       {400, "Something in the request is wrong; the message says what, where, and what would be right."},
+      {401, "The server asks who calls, and this call does not say it, or can't prove it."},
+      {403, "The caller's rights are not enough; the message says which it needs."},
       {404, "There is no such model, version, row or region."},
+      {405, "The route takes another method, for this model; `Allow` names it."},
       {408, "The request did not arrive in time. The connection is closed."},
       {409, "It is there already, or in use."},
       {413, "The body is too large."},
@@ -140,6 +143,7 @@ class Document {
       made["requestBody"] = json::object{{"required", said.body_required}, {"content", content(said.body)}};
     }
     made["responses"] = responses(said);
+    if (said.right == Right::kPublic) made["security"] = json::array{json::object()};
     return made;
   }
 
@@ -209,6 +213,10 @@ class Document {
     }
     for (const int status : said.errors) refer(status);
     for (const int status : kAlways) refer(status);
+    if (said.right != Right::kPublic) {
+      refer(401);
+      refer(403);
+    }
     json::object made;
     for (auto& [status, response] : by_status) made[std::to_string(status)] = std::move(response);
     return made;
@@ -248,10 +256,26 @@ class Document {
   json::object paths_;
 };
 
+// What a server takes that asks who calls.
+json::object security_schemes() {
+  return {{"bearer", json::object{{"type", "http"},
+                                  {"scheme", "bearer"},
+                                  {"description", "An API key or a token (JWT)."}}},
+          {"apiKey", json::object{{"type", "apiKey"},
+                                  {"in", "header"},
+                                  {"name", "X-API-Key"},
+                                  {"description", "An API key."}}}};
+}
+
 json::object error_responses() {
   json::object made;
   for (const auto& [status, text] : error_texts()) {
     json::object one{{"description", text}};
+    if (status == 401) {
+      one["headers"] = json::object{
+          {"WWW-Authenticate", json::object{{"description", "`Bearer`, and what was wrong (RFC 6750)"},
+                                            {"schema", json::object{{"type", "string"}}}}}};
+    }
     if (status == 503) {
       one["headers"] =
           json::object{{"Retry-After", json::object{{"description", "seconds"},
@@ -284,7 +308,12 @@ std::string openapi_document(const std::vector<Route>& routes, const Signatures&
       {"servers", json::array{json::object{{"url", "/"}, {"description", "where this document came from"}}}},
       {"tags", std::move(tags)},
       {"paths", Document(routes, models).take()},
-      {"components", json::object{{"schemas", parse(openapi_schemas())}, {"responses", error_responses()}}}};
+      // The first one is none: a server that asks nobody takes calls without.
+      {"security", json::array{json::object(), json::object{{"bearer", json::array()}},
+                               json::object{{"apiKey", json::array()}}}},
+      {"components", json::object{{"schemas", parse(openapi_schemas())},
+                                  {"responses", error_responses()},
+                                  {"securitySchemes", security_schemes()}}}};
   return json::serialize(document);
 }
 

@@ -1,7 +1,7 @@
 // What a route says about itself: the part of the routes' table that /openapi.json is made from.
 //
 //   router.add("GET", "/models/{model}",
-//              {.id = "describeModel", .tag = "models", .summary = "One model.",
+//              {.id = "describeModel", .tag = "models", .right = Right::kRead, .summary = "One model.",
 //               .parameters = {in_query("version", "the highest one otherwise", schema::kString)},
 //               .answers = {json_answer(200, "The model.", "Model")}, .errors = {404}},
 //              handler);
@@ -14,7 +14,11 @@
 #include <utility>
 #include <vector>
 
+#include "access/right.h"
+
 namespace saccade::http {
+
+using access::Right;
 
 namespace schema {
 inline constexpr const char* kString = R"({"type":"string"})";
@@ -48,6 +52,8 @@ struct Answer {
 struct Operation {
   std::string id = {};  // unique, as generated clients name their functions; empty: made of method and path
   std::string tag;      // empty: the route is not documented
+  // What its caller must be allowed. Said by every route; what is not said is taken to be the most.
+  access::Right right = access::Right::kAdmin;
   std::string summary;
   std::string description = {};
   std::vector<Parameter> parameters = {};

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "base/base64.h"
+#include "http/cache_headers.h"
 #include "http/deadline.h"
 #include "http/routes.h"
 #include "http/websocket_session.h"
@@ -26,6 +28,12 @@ bool is_json(std::string_view content_type) {
          content_type.starts_with("application/x-www-form-urlencoded") || content_type.starts_with("text/");
 }
 
+void note_caching(PredictCall& predict, const Call& call, const net::HttpRequest& request) {
+  predict.cache = cache_wishes(request);
+  predict.note = std::make_shared<CacheNote>();
+  predict.note->for_one = speaks_for_itself(request, call.peer().certificate);
+}
+
 class PredictRoute {
  public:
   PredictRoute(serve::Service& service, Predictor& predictor, bool async)
@@ -34,8 +42,9 @@ class PredictRoute {
   void operator()(const Call& call, const net::HttpRequest& request, const PathParameters& parameters) const {
     const ModelResult model = find_model(service_, request, parameters);
     if (!model) return call.fail(model.error());
+    if (!call.may_use((*model)->signature()->name)) return;
     PredictCall predict{
-        .payload = request.body, .loop = &call.loop(), .gone = call.gone(), .arrived = call.arrived()};
+        .payload = request.body, .id = call.id(), .trace = call.trace(), .caller = call.caller(), .loop = &call.loop(), .gone = call.gone(), .arrived = call.arrived()};
     const auto deadline = deadline_of(request, call.arrived());
     if (!deadline) return call.fail(deadline.error());
     predict.deadline = *deadline;
@@ -59,10 +68,17 @@ class PredictRoute {
       if (!wait) return call.fail(wait.error());
       if (*wait) predict.wait = record::Wait::kStored;
     }
-    predictor_.predict(*model, predict, [call](std::expected<std::string, PredictFailure> answer) {
-      if (!answer) return call.fail(answer.error().error);
-      call.respond_json(*std::move(answer));
-    });
+    if ((*model)->cache_identity() != nullptr) [[unlikely]] {
+      note_caching(predict, call, request);
+    }
+    predictor_.predict(*model, predict,
+                       [call, note = predict.note](std::expected<std::string, PredictFailure> answer) {
+                         if (!answer) return call.fail(answer.error().error);
+                         net::HttpResponse response{.body = *std::move(answer), .headers = {}};
+                         if (note != nullptr) [[unlikely]]
+                           add_cache_headers(response, *note);
+                         call.respond(std::move(response));
+                       });
   }
 
  private:
@@ -71,10 +87,120 @@ class PredictRoute {
   const bool async_;
 };
 
+// The same as POST, the input in the URL, for whoever caches by URL. Its answers say neither the prediction's id
+// nor the time, so that the same input has the same bytes.
+class GetPredictRoute {
+ public:
+  // Longer URLs are refused by much that lies between a caller and here.
+  static constexpr std::size_t kLongestInput = 8192;
+
+  GetPredictRoute(serve::Service& service, Predictor& predictor) : service_(service), predictor_(predictor) {}
+
+  void operator()(const Call& call, const net::HttpRequest& request, const PathParameters& parameters) const {
+    const ModelResult model = find_model(service_, request, parameters);
+    if (!model) return call.fail(model.error());
+    if (!call.may_use((*model)->signature()->name)) return;
+    if ((*model)->cache_identity() == nullptr) return refuse(call, request, (*model)->signature()->name);
+    PredictCall predict{.bare_answer = true,
+                        .id = call.id(),
+                        .trace = call.trace(), .caller = call.caller(),
+                        .loop = &call.loop(),
+                        .gone = call.gone(),
+                        .arrived = call.arrived()};
+    std::string payload;
+    if (const base::Status read = read_payload(request.query, payload, predict.binary); !read) {
+      return call.fail(read.error());
+    }
+    predict.payload = payload;
+    const auto deadline = deadline_of(request, call.arrived());
+    if (!deadline) return call.fail(deadline.error());
+    predict.deadline = *deadline;
+    const auto probabilities = query_flag(request.query, "probabilities", false);
+    if (!probabilities) return call.fail(probabilities.error());
+    predict.probabilities = *probabilities;
+    note_caching(predict, call, request);
+    predictor_.predict(*model, predict,
+                       [call, note = predict.note, known = std::string(request.header("if-none-match"))](
+                           std::expected<std::string, PredictFailure> answer) {
+                         if (!answer) return call.fail(answer.error().error);
+                         if (names_tag(known, note->tag)) return call.respond(not_modified(*note));
+                         net::HttpResponse response{.body = *std::move(answer), .headers = {}};
+                         add_cache_headers(response, *note);
+                         call.respond(std::move(response));
+                       });
+  }
+
+ private:
+  static void refuse(const Call& call, const net::HttpRequest& request, const std::string& model) {
+    net::HttpResponse response = error_response(
+        {base::Code::kMethodNotAllowed,
+         std::string(request.path.substr(0, 200)) + " takes POST, not GET: that is for models whose answers are "
+         "cached (--cache " + model + ", or response_cache { enable: true } in its config.pbtxt)"});
+    response.headers.emplace_back("Allow", "POST");
+    call.respond(std::move(response));
+  }
+
+  // `payload` gets the padding that decoding needs behind it.
+  static base::Status read_payload(std::string_view query, std::string& payload, bool& binary) {
+    const auto input = query_value(query, "input");
+    auto raw = query_value(query, "b64");
+    if (input.has_value() == raw.has_value()) {
+      return base::invalid_argument(
+          "a GET carries its input in the query: either input=, the JSON that POST takes (percent-encoded), or "
+          "b64=, raw elements in base64url");
+    }
+    const std::size_t length = input ? input->size() : raw->size();
+    if (length > kLongestInput) {
+      return base::fail(base::Code::kTooLarge,
+                        std::string("query parameter \"") + (input ? "input" : "b64") + "\" has " +
+                            std::to_string(length) + " characters; a GET takes up to " +
+                            std::to_string(kLongestInput) + ", send POST for more");
+    }
+    binary = raw.has_value();
+    if (input) {
+      payload = *input;
+    } else {
+      std::ranges::replace(*raw, '-', '+');
+      std::ranges::replace(*raw, '_', '/');
+      if (!base::decode_base64(*raw, payload)) {
+        return base::invalid_argument("query parameter \"b64\" is no base64url (RFC 4648, section 5)");
+      }
+    }
+    payload.reserve(payload.size() + net::kBodyPadding);
+    return {};
+  }
+
+  serve::Service& service_;
+  Predictor& predictor_;
+};
+
+Operation get_operation(std::string id, std::string summary) {
+  return {.id = std::move(id),
+          .tag = "predict",
+          .right = Right::kPredict,
+          .summary = std::move(summary),
+          .description =
+              "For models whose response cache is on, so that browsers, CDNs and other caches can keep the "
+              "answer: the input is in the URL, and the answer, which says neither an id nor a time, has `ETag`, "
+              "`Cache-Control` and `Age`. One of `input` and `b64` is needed, up to 8192 characters.",
+          .parameters = {in_query("input", "What the body of POST is, percent-encoded."),
+                         in_query("b64", "Raw elements, little-endian, in base64url."),
+                         in_query("version", "Which version of the model; the highest where it is left out."),
+                         in_query("probabilities", "A classifier's answer lists the probability of every class.",
+                                  schema::kFlag),
+                         in_header("If-None-Match", "Tags of answers that the caller has."),
+                         in_header("Cache-Control", "no-cache, no-store, max-age, only-if-cached."),
+                         in_timeout_header()},
+          .answers = {json_answer(200, "The prediction.", "CachedPredictAnswer"),
+                      {304, "The caller has this answer already."}},
+          .errors = {404, 405, 413, 500, 503, 504}};
+}
+
 Operation predict_operation(std::string id, std::string summary, bool async) {
   Operation operation{
       .id = std::move(id),
       .tag = "predict",
+      .right = Right::kPredict,
       .summary = std::move(summary),
       .description =
           "One item gets one answer, a list of items gets a list. As `application/octet-stream` the body is "
@@ -94,10 +220,19 @@ Operation predict_operation(std::string id, std::string summary, bool async) {
   return operation;
 }
 
+// The rate limits count messages, besides the handshake.
+std::shared_ptr<const request::Caller> of_each_message(const std::shared_ptr<const request::Caller>& caller) {
+  if (caller == nullptr) return nullptr;
+  auto each = std::make_shared<request::Caller>(*caller);
+  each->uncounted = request::Caller::Uncounted::kAll;
+  return each;
+}
+
 Operation websocket_operation(std::string id, std::string summary) {
   return {
       .id = std::move(id),
       .tag = "websocket",
+      .right = Right::kPredict,
       .summary = std::move(summary),
       .description =
           "Each text message is what the body of `/predict` is, each binary one raw elements; answers "
@@ -130,10 +265,17 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
              predict_operation("predictAsync", "Predict with a model; never waits for the log.", true),
              predict_async);
 
+  const GetPredictRoute get(service, predictor);
+  router.add("GET", "/predict",
+             get_operation("getPredictDefault", "Predict with the default model, the input in the URL."), get);
+  router.add("GET", "/predict/{model}",
+             get_operation("getPredict", "Predict with a model, the input in the URL."), get);
+
   const auto websocket = [&service, &predictor](const Call& call, const net::HttpRequest& request,
                                                 const PathParameters& parameters) {
     const ModelResult model = find_model(service, request, parameters);
     if (!model) return call.fail(model.error());
+    if (!call.may_use((*model)->signature()->name)) return;
     const auto probabilities = query_flag(request.query, "probabilities", false);
     if (!probabilities) return call.fail(probabilities.error());
     const std::string response = query_value(request.query, "response").value_or("json");
@@ -146,6 +288,7 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
       if (!until) return call.fail(until.error());
       timeout = *until - base::TimePoint{};
     }
+    const bool traces = predictor.tracing() != nullptr && predictor.tracing()->enabled();
     const auto& outputs = (*model)->signature()->outputs;
     const bool strings = std::ranges::any_of(
         outputs, [](const auto& output) { return output.type == tensor::DataType::kBytes; });
@@ -160,7 +303,12 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
                                              .version = query_value(request.query, "version").value_or(""),
                                              .probabilities = *probabilities,
                                              .binary_answers = response == "binary",
-                                             .timeout = timeout}));
+                                             .timeout = timeout,
+                                             .tracing = traces ? predictor.tracing() : nullptr,
+                                             .parent = call.caller_context(),
+                                             .caller = of_each_message(call.caller()),
+                                             .route = parameters[0].empty() ? "/ws/predict"
+                                                                            : "/ws/predict/{model}"}));
   };
   router.add("GET", "/ws/predict",
              websocket_operation("websocketDefault", "Predictions over WebSocket by the default model."),

@@ -14,6 +14,8 @@ class PredictReply final : public serve::Reply {
   PredictReply(const PredictCall& call, bool single, std::string client_id, Predictor::Answer answer)
       : options_{.single = single, .probabilities = call.probabilities},
         binary_(call.binary_answer),
+        bare_(call.bare_answer),
+        note_(call.note),
         client_id_(std::move(client_id)),
         answer_(std::move(answer)) {}
 
@@ -24,9 +26,14 @@ class PredictReply final : public serve::Reply {
         payload_.append(reinterpret_cast<const char*>(output.data), output.byte_size());
       }
     } else {
-      payload_ = protocol::wrap_result(
-          result_, answered.model,
-          {.request_id = answered.id, .unix_micros = answered.unix_micros, .client_id = client_id_});
+      payload_ = protocol::wrap_result(result_, answered.model,
+                                       {.request_id = bare_ ? base::Uuid{} : answered.id,
+                                        .unix_micros = answered.unix_micros,
+                                        .client_id = client_id_});
+    }
+    if (note_ != nullptr) [[unlikely]] {
+      note_->freshness = answered.response.freshness;
+      note_->tag = entity_tag(bare_ ? payload_ : result_ + answered.model.version, bare_);
     }
     return {};
   }
@@ -40,6 +47,8 @@ class PredictReply final : public serve::Reply {
  private:
   const protocol::ResultOptions options_;
   const bool binary_;
+  const bool bare_;
+  const std::shared_ptr<CacheNote> note_;
   std::string client_id_;
   Predictor::Answer answer_;
   std::string result_;
@@ -67,11 +76,15 @@ void Predictor::predict(const serve::Service::ModelPointer& model, const Predict
 
   serve::RecordOptions record{.wait = call.wait, .client_id = decoded->id, .input = {}};
   if (service_.logs_inputs() && !call.binary) record.input = call.payload;
-  request::InferenceRequest request{.inputs = std::move(decoded->inputs),
+  request::InferenceRequest request{.id = call.id,
+                                    .inputs = std::move(decoded->inputs),
                                     .batch = decoded->batch,
                                     .caller_gone = call.gone,
+                                    .caller = call.caller,
+                                    .trace = call.trace,
                                     .arrived = call.arrived,
-                                    .deadline = call.deadline};
+                                    .deadline = call.deadline,
+                                    .cache = call.cache};
   auto reply =
       std::make_unique<PredictReply>(call, decoded->single, std::move(decoded->id), std::move(answer));
   serve::answer(service_, model, std::move(request), std::move(record), *call.loop, std::move(reply));

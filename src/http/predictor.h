@@ -10,7 +10,9 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "http/cache_headers.h"
 #include "serve/service.h"
+#include "trace/tracing.h"
 
 namespace saccade::http {
 
@@ -20,8 +22,14 @@ struct PredictCall {
   bool probabilities = false;
   bool id_in_failure = false;  // a failure says the request's own id
   bool binary_answer = false;  // the outputs' raw elements, one after the other, instead of JSON
+  bool bare_answer = false;    // without the prediction's id and time: the same for the same input
+  request::CacheWishes cache = {};
+  std::shared_ptr<CacheNote> note = {};  // null: nothing is said of keeping the answer; else set before the answer comes
   // Whether the answer waits for its row in the log; absent: as the server's log mode says.
   std::optional<record::Wait> wait;
+  base::Uuid id{};                        // the prediction's; all zero: it gets one
+  std::shared_ptr<request::Trace> trace;  // null: none
+  std::shared_ptr<const request::Caller> caller = {};  // null: nobody said who asks
   runtime::EventLoop* loop = nullptr;
   std::shared_ptr<const std::atomic<bool>> gone;
   base::TimePoint arrived{};
@@ -38,11 +46,15 @@ class Predictor {
   // The answer's payload: JSON, or raw elements.
   using Answer = std::move_only_function<void(std::expected<std::string, PredictFailure>)>;
 
-  explicit Predictor(serve::Service& service) : service_(service) {}
+  // `tracing` may be null; it is for messages of WebSockets, which come here without a route.
+  explicit Predictor(serve::Service& service, trace::Tracing* tracing = nullptr)
+      : service_(service), tracing_(tracing) {}
+  trace::Tracing* tracing() const { return tracing_; }
   void predict(const serve::Service::ModelPointer& model, const PredictCall& call, Answer answer);
 
  private:
   serve::Service& service_;
+  trace::Tracing* const tracing_;
 };
 
 }  // namespace saccade::http

@@ -15,6 +15,8 @@
 #include "http/path_tree.h"
 #include "http/query.h"
 #include "net/http_message.h"
+#include "limit/client_address.h"
+#include "serve/door.h"
 
 namespace saccade::http {
 
@@ -33,6 +35,10 @@ struct Route {
   Operation operation;
   RouteHandler handler;
   std::unique_ptr<RouteMetrics> metrics;
+  bool admin = false;          // changes the server
+  std::size_t model = kNoModel;  // which of the path's parameters names a model
+
+  static constexpr std::size_t kNoModel = static_cast<std::size_t>(-1);
 
   const std::string& summary() const { return operation.summary; }
   bool documented() const { return !operation.tag.empty(); }
@@ -50,20 +56,36 @@ class Router final : public net::HttpHandler {
   void add(std::string method, std::string path, Operation operation, RouteHandler handler);
   void add(std::string method, std::string path, std::string summary, RouteHandler handler);
   const std::vector<Route>& routes() const { return routes_; }
+  // Before the server starts.
+  void set_trails(Trails trails) { trails_ = std::move(trails); }
+  // Likewise. Without one nobody is asked. It must outlive this.
+  void set_door(serve::Door& door) { door_ = &door; }
+  // Proxies whose word on who the client is counts (limit/client_address.h).
+  void set_trusted_proxies(std::vector<limit::Network> proxies) { trusted_proxies_ = std::move(proxies); }
 
   void handle(const net::HttpRequest& request, std::shared_ptr<net::HttpExchange> exchange) override;
   net::HttpResponse refusal(int status, std::string_view message) override;
 
  private:
+  // The request of a route that was found, on to its handler.
+  void ask_door(const Route& route, Call call, const net::HttpRequest& request,
+                const PathParameters& parameters);
+  void enter(const Route& route, Call call, const net::HttpRequest& request, const PathParameters& parameters,
+             base::Result<serve::Entry> entry) const;
+  void answer(const Route& route, const Call& call, const net::HttpRequest& request,
+              const PathParameters& parameters) const;
   void decompress_and_handle(const Route& route, const Call& call, const net::HttpRequest& request,
                              const PathParameters& parameters) const;
   void refuse(const net::HttpRequest& request, std::shared_ptr<net::HttpExchange> exchange,
-              const std::string& allowed);
+              const std::string& allowed, std::shared_ptr<const Trail> trail);
 
   observe::Registry& registry_;
   const std::size_t largest_body_;
   std::vector<Route> routes_;
   PathTree paths_;
+  Trails trails_;
+  std::vector<limit::Network> trusted_proxies_;
+  serve::Door* door_ = nullptr;  // null: open to all
   RouteMetrics unmatched_;  // paths that no route has
   RouteMetrics malformed_;  // bytes that are no request
 };

@@ -9,7 +9,7 @@ namespace saccade::http {
 
 // POST /predict[/{model}], POST /predict-async[/{model}], GET /ws/predict[/{model}]
 void add_predict_routes(Router& router, serve::Service& service, Predictor& predictor);
-// GET /predictions, GET /predictions/{id}
+// GET /predictions, GET /predictions/{id}, POST /predictions/{id}/feedback
 void add_log_routes(Router& router, serve::Service& service);
 // GET /, /health/live, /health/ready, /models, /models/{model}, /metrics
 void add_status_routes(Router& router, serve::Service& service);

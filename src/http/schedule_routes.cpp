@@ -55,12 +55,21 @@ object to_json(const request::ModelSignature& signature, const schedule::Schedul
             {"dropped", {{"too_late", report.dropped_too_late}, {"cancelled", report.dropped_cancelled}}}}}};
 }
 
+object breaker_json(const resilience::CircuitBreaker& breaker) {
+  const base::TimePoint now = base::now();
+  return {{"state", resilience::state_name(breaker.state(now))},
+          {"retry_after_ms", milliseconds(breaker.retry_after(now))},
+          {"opened", breaker.opened()},
+          {"refused", breaker.refused()}};
+}
+
 }  // namespace
 
 void add_schedule_routes(Router& router, serve::Service& service) {
   router.add("GET", "/models/{model}/schedule",
              {.id = "describeSchedule",
               .tag = "models",
+              .right = Right::kRead,
               .summary = "What the scheduler knows of a model, does with its requests, and why.",
               .parameters = {in_query("version", "Which version; the highest where it is left out.")},
               .answers = {json_answer(200, "The schedule.", "Schedule")},
@@ -69,7 +78,11 @@ void add_schedule_routes(Router& router, serve::Service& service) {
                const auto found =
                    service.catalog().find(parameters[0], query_value(request.query, "version").value_or(""));
                if (!found) return call.fail(found.error());
-               call.respond_json(serialize(to_json(*(*found)->signature(), (*found)->schedule_report())));
+               object report = to_json(*(*found)->signature(), (*found)->schedule_report());
+               if (const auto& guard = (*found)->guard(); guard != nullptr) {
+                 report["circuit_breaker"] = breaker_json(guard->breaker());
+               }
+               call.respond_json(serialize(report));
              });
 }
 

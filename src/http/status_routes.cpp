@@ -104,6 +104,7 @@ void add_metrics_routes(Router& router, serve::Service& service) {
   router.add("GET", "/health/live",
              {.id = "live",
               .tag = "health",
+              .right = Right::kPublic,
               .summary = "The process answers.",
               .answers = {json_answer(200, "It does.", "Status")}},
              [](const Call& call, const net::HttpRequest&, const PathParameters&) {
@@ -113,6 +114,7 @@ void add_metrics_routes(Router& router, serve::Service& service) {
       "GET", "/health/ready",
       {.id = "ready",
        .tag = "health",
+       .right = Right::kPublic,
        .summary = "All models are loaded and new requests are welcome; 503 otherwise.",
        .answers = {json_answer(200, "They are.", "Status")},
        .errors = {503}},
@@ -120,6 +122,7 @@ void add_metrics_routes(Router& router, serve::Service& service) {
   router.add("GET", "/metrics",
              {.id = "metrics",
               .tag = "health",
+              .right = Right::kRead,
               .summary = "Metrics in Prometheus' text format.",
               .answers = {{200, "The metrics.", {{"text/plain", schema::kText, {}}}}}},
              [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
@@ -134,6 +137,7 @@ void add_status_routes(Router& router, serve::Service& service) {
       "GET", "/",
       {.id = "routes",
        .tag = "documentation",
+       .right = Right::kRead,
        .summary = "The routes.",
        .answers = {json_answer(200, "The routes.", "Routes")}},
       [&router](const Call& call, const net::HttpRequest&, const PathParameters&) { index(router, call); });
@@ -141,6 +145,7 @@ void add_status_routes(Router& router, serve::Service& service) {
   router.add("GET", "/models",
              {.id = "listModels",
               .tag = "models",
+              .right = Right::kRead,
               .summary = "The models that are served, with their inputs and outputs.",
               .answers = {json_answer(200, "One entry for each version.", "Models")}},
              [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
@@ -149,6 +154,7 @@ void add_status_routes(Router& router, serve::Service& service) {
   router.add("GET", "/models/{model}",
              {.id = "describeModel",
               .tag = "models",
+              .right = Right::kRead,
               .summary = "One model.",
               .parameters = {in_query("version", "Which version; the highest where it is left out.")},
               .answers = {json_answer(200, "The model.", "Model")},

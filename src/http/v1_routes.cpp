@@ -2,8 +2,10 @@
 // their clients looks for.
 #include <algorithm>
 #include <set>
+#include <optional>
 #include <utility>
 
+#include "http/cache_headers.h"
 #include "http/deadline.h"
 #include "http/routes.h"
 #include "protocol/json_writer.h"
@@ -20,16 +22,21 @@ enum class Form : std::uint8_t { kRows, kColumns, kClasses };
 // One request's answer on its way back.
 class V1Reply final : public serve::Reply {
  public:
-  V1Reply(Call call, Form form) : call_(std::move(call)), form_(form) {}
+  V1Reply(Call call, Form form, std::optional<CacheNote> note)
+      : call_(std::move(call)), form_(form), note_(std::move(note)) {}
 
   base::Status encode(const serve::Answered& answered) override {
     if (form_ == Form::kClasses) {
       body_ = protocol::encode_v1_classify(answered.response, answered.model);
-      return {};
+    } else {
+      auto encoded = protocol::encode_v1_predict(answered.response, answered.model, form_ == Form::kRows);
+      if (!encoded) return std::unexpected(std::move(encoded.error()));
+      body_ = *std::move(encoded);
     }
-    auto encoded = protocol::encode_v1_predict(answered.response, answered.model, form_ == Form::kRows);
-    if (!encoded) return std::unexpected(std::move(encoded.error()));
-    body_ = *std::move(encoded);
+    if (note_) [[unlikely]] {
+      note_->freshness = answered.response.freshness;
+      note_->tag = entity_tag(body_, true);
+    }
     return {};
   }
   std::string log_result(const serve::Answered& answered) override {
@@ -37,12 +44,18 @@ class V1Reply final : public serve::Reply {
     protocol::append_log_result(result, answered.response, answered.model);
     return result;
   }
-  void send() override { call_.respond_json(std::move(body_)); }
+  void send() override {
+    net::HttpResponse response{.body = std::move(body_), .headers = {}};
+    if (note_) [[unlikely]]
+      add_cache_headers(response, *note_);
+    call_.respond(std::move(response));
+  }
   void fail(base::Error error) override { call_.fail(error); }
 
  private:
   const Call call_;
   const Form form_;
+  std::optional<CacheNote> note_;  // where the model's answers are cached
   std::string body_;
 };
 
@@ -66,16 +79,24 @@ class V1Route {
     if (!decoded) return call.fail(decoded.error());
 
     request::InferenceRequest inference;
+    inference.id = call.id();
+    inference.trace = call.trace();
+    inference.caller = call.caller();
     inference.inputs = std::move(decoded->inputs);
     inference.batch = decoded->batch;
     inference.caller_gone = call.gone();
     inference.arrived = call.arrived();
     inference.deadline = *deadline;
+    std::optional<CacheNote> note;
+    if ((*model)->cache_identity() != nullptr) [[unlikely]] {
+      inference.cache = cache_wishes(request);
+      note.emplace().for_one = speaks_for_itself(request, call.peer().certificate);
+    }
     serve::RecordOptions record;
     if (service_.logs_inputs()) record.input = protocol::log_input(request.body);
     const Form form = classify_ ? Form::kClasses : decoded->rows ? Form::kRows : Form::kColumns;
     serve::answer(service_, *model, std::move(inference), std::move(record), call.loop(),
-                  std::make_unique<V1Reply>(call, form));
+                  std::make_unique<V1Reply>(call, form, std::move(note)));
   }
 
  private:
@@ -170,6 +191,7 @@ void list(serve::Service& service, const Call& call) {
 Operation predict_operation(std::string id, std::string summary) {
   return {.id = std::move(id),
           .tag = "v1",
+          .right = Right::kPredict,
           .summary = std::move(summary),
           .description =
               "`instances`: rows, each an item (bare for a model with a single input, else an object of "
@@ -185,6 +207,7 @@ Operation classify_operation(std::string id, std::string summary) {
   return {
       .id = std::move(id),
       .tag = "v1",
+      .right = Right::kPredict,
       .summary = std::move(summary),
       .description = "For classifiers. `context` holds inputs that all examples share.",
       .body = {json("V1ClassifyRequest")},
@@ -192,13 +215,14 @@ Operation classify_operation(std::string id, std::string summary) {
       .errors = {404, 415, 500, 503, 504}};
 }
 
-Operation refused(std::string id, std::string summary) {
-  return {.id = std::move(id), .tag = "v1", .summary = std::move(summary), .errors = {404}};
+Operation refused(std::string id, Right right, std::string summary) {
+  return {.id = std::move(id), .tag = "v1", .right = right, .summary = std::move(summary), .errors = {404}};
 }
 
 Operation answered(std::string id, std::string summary, std::string answer) {
   return {.id = std::move(id),
           .tag = "v1",
+          .right = Right::kRead,
           .summary = std::move(summary),
           .answers = {json_answer(200, "As said.", std::move(answer))},
           .errors = {404, 503}};
@@ -220,10 +244,10 @@ void add_calls(Router& router, serve::Service& service) {
              classify);
   router.add("POST", version + ":classify",
              classify_operation("v1ClassifyVersion", "Classify with one version of a model."), classify);
-  router.add("POST", model + ":regress", refused("v1Regress", "Refused: no model has such a signature."),
+  router.add("POST", model + ":regress", refused("v1Regress", Right::kPredict, "Refused: no model has such a signature."),
              regress);
   router.add("POST", version + ":regress",
-             refused("v1RegressVersion", "Refused: no model has such a signature."), regress);
+             refused("v1RegressVersion", Right::kPredict, "Refused: no model has such a signature."), regress);
 }
 
 void add_questions(Router& router, serve::Service& service) {
@@ -253,9 +277,9 @@ void add_labels(Router& router) {
     refuse_label(call, parameters);
   };
   const std::string path = "/v1/models/{model}/labels/{label}";
-  router.add("POST", path, refused("v1CallLabel", "Refused: versions have no labels."), label);
-  router.add("GET", path, refused("v1StatusLabel", "Refused: versions have no labels."), label);
-  router.add("GET", path + "/metadata", refused("v1MetadataLabel", "Refused: versions have no labels."),
+  router.add("POST", path, refused("v1CallLabel", Right::kPredict, "Refused: versions have no labels."), label);
+  router.add("GET", path, refused("v1StatusLabel", Right::kRead, "Refused: versions have no labels."), label);
+  router.add("GET", path + "/metadata", refused("v1MetadataLabel", Right::kRead, "Refused: versions have no labels."),
              label);
 }
 

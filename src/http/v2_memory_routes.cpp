@@ -72,19 +72,19 @@ void add_system_routes(Router& router, serve::Service& service) {
                report(service, call, parameters[0]);
              });
   router.add("POST", base + "/region/{region}/register",
-             v2_operation("v2 shared memory", "Registers a region of shared memory.", "", {409, 500, 503},
-                          "V2Region"),
+             needing(Right::kAdmin, v2_operation("v2 shared memory", "Registers a region of shared memory.", "", {409, 500, 503},
+                          "V2Region")),
              [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
                add(service, call, parameters[0], request.body);
              });
   router.add("POST", base + "/region/{region}/unregister",
-             v2_operation("v2 shared memory", "Lets go of a region of shared memory.", ""),
+             needing(Right::kAdmin, v2_operation("v2 shared memory", "Lets go of a region of shared memory.", "")),
              [&service](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {
                service.regions().remove(parameters[0]);
                call.respond_empty();
              });
   router.add("POST", base + "/unregister",
-             v2_operation("v2 shared memory", "Lets go of all regions of shared memory.", ""),
+             needing(Right::kAdmin, v2_operation("v2 shared memory", "Lets go of all regions of shared memory.", "")),
              [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
                service.regions().remove_all();
                call.respond_empty();
@@ -107,7 +107,7 @@ void add_cuda_routes(Router& router) {
                           "Unable to find cuda shared memory region: '" + std::string(parameters[0]) + "'"});
              });
   router.add("POST", base + "/region/{region}/register",
-             v2_operation("v2 shared memory", "GPU memory can't be registered here.", ""),
+             needing(Right::kAdmin, v2_operation("v2 shared memory", "GPU memory can't be registered here.", "")),
              [](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {
                call.fail({base::Code::kInvalidArgument,
                           "failed to register CUDA shared memory region: '" + std::string(parameters[0]) +
@@ -115,7 +115,7 @@ void add_cuda_routes(Router& router) {
              });
   for (const char* path : {"/region/{region}/unregister", "/unregister"}) {
     router.add(
-        "POST", base + path, v2_operation("v2 shared memory", "Lets go of GPU memory: there is none.", ""),
+        "POST", base + path, needing(Right::kAdmin, v2_operation("v2 shared memory", "Lets go of GPU memory: there is none.", "")),
         [](const Call& call, const net::HttpRequest&, const PathParameters&) { call.respond_empty(); });
   }
 }

@@ -130,7 +130,7 @@ void add_v2_setting_routes(Router& router, serve::Service& service) {
       [](const Call& call, const net::HttpRequest&, const PathParameters&) { show_log_settings(call); });
   router.add(
       "POST", "/v2/logging",
-      v2_operation("v2 settings", "Changes what the server's own log shows.", "V2Settings", {}, "V2Settings"),
+      needing(Right::kAdmin, v2_operation("v2 settings", "Changes what the server's own log shows.", "V2Settings", {}, "V2Settings")),
       [](const Call& call, const net::HttpRequest& request, const PathParameters&) {
         change_log_settings(call, request.body);
       });
@@ -141,7 +141,7 @@ void add_v2_setting_routes(Router& router, serve::Service& service) {
              });
   router.add(
       "POST", "/v2/trace/setting",
-      v2_operation("v2 settings", "Changes which requests are traced.", "V2Settings", {503}, "V2Settings"),
+      needing(Right::kAdmin, v2_operation("v2 settings", "Changes which requests are traced.", "V2Settings", {503}, "V2Settings")),
       [&service](const Call& call, const net::HttpRequest& request, const PathParameters&) {
         change_trace_settings(service, call, "", request.body);
       });
@@ -151,8 +151,8 @@ void add_v2_setting_routes(Router& router, serve::Service& service) {
                if (is_known(service, call, parameters[0])) show_trace_settings(service, call, parameters[0]);
              });
   router.add("POST", "/v2/models/{model}/trace/setting",
-             v2_operation("v2 settings", "Changes which requests of a model are traced.", "V2Settings",
-                          {404, 503}, "V2Settings"),
+             needing(Right::kAdmin, v2_operation("v2 settings", "Changes which requests of a model are traced.", "V2Settings",
+                          {404, 503}, "V2Settings")),
              [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
                if (!is_known(service, call, parameters[0])) return;
                change_trace_settings(service, call, parameters[0], request.body);

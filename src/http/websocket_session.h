@@ -2,10 +2,13 @@
 // never ends the connection. Belongs to the connection's loop.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "http/predictor.h"
 #include "net/http_handler.h"
+#include "trace/tracing.h"
 
 namespace saccade::http {
 
@@ -17,6 +20,10 @@ class PredictSession final : public net::WebSocketSession {
     bool probabilities = false;
     bool binary_answers = false;
     base::Duration timeout{0};  // of each message, from its arrival; 0: none
+    trace::Tracing* tracing = nullptr;  // null: messages have no spans
+    std::optional<request::TraceContext> parent = {};  // of every message: came with the handshake
+    std::shared_ptr<const request::Caller> caller = {};  // of the handshake; null: nobody was asked
+    std::string route = {};                            // of the handshake, for the spans
   };
 
   PredictSession(serve::Service& service, Predictor& predictor, Options options)
@@ -26,6 +33,9 @@ class PredictSession final : public net::WebSocketSession {
                   std::string_view payload) override;
 
  private:
+  // Null: the message has none.
+  std::shared_ptr<trace::ServerSpan> begin_span(const net::WebSocketPeer& peer, base::TimePoint arrived) const;
+
   serve::Service& service_;
   Predictor& predictor_;
   const Options options_;

@@ -1,6 +1,7 @@
 #include "model/choice_memory.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ constexpr std::size_t kMostBytes = 64 << 10;
 // A server whose models come and go would otherwise fill the disk in the end.
 constexpr std::size_t kMostFiles = 1'000;
 constexpr const char* kExtension = ".json";
+constexpr auto kDoubtfulFor = std::chrono::hours(1);
 
 template <typename T>
 std::optional<T> number(const json::object& object, std::string_view name, T least, T most) {
@@ -53,7 +55,8 @@ std::optional<RememberedChoice> parse(const std::string& content, const std::str
   if (!engine || !threads || !instances) return std::nullopt;
   return RememberedChoice{{*engine, *threads, *instances},
                           printable(text(object, "figures").value_or("")),
-                          printable(text(object, "warning").value_or(""))};
+                          printable(text(object, "warning").value_or("")),
+                          object.contains("doubtful")};
 }
 
 // The error's text; empty: written.
@@ -120,7 +123,12 @@ std::optional<RememberedChoice> ChoiceMemory::find(const std::string& key) const
   if (directory_.empty()) return std::nullopt;
   const auto content = read_text_file(file_of(key), kMostBytes);
   if (!content) return std::nullopt;
-  return parse(*content, key);
+  auto choice = parse(*content, key);
+  if (!choice || !choice->doubtful) return choice;
+  std::error_code failure;
+  const auto written = fs::last_write_time(file_of(key), failure);
+  if (failure || fs::file_time_type::clock::now() - written > kDoubtfulFor) return std::nullopt;
+  return choice;
 }
 
 void ChoiceMemory::keep(const std::string& key, const RememberedChoice& choice) {
@@ -130,12 +138,13 @@ void ChoiceMemory::keep(const std::string& key, const RememberedChoice& choice) 
   std::string problem = failure ? failure.message() : "";
   if (!failure) {
     make_room(directory_);
-    const json::object object{{"key", key},
-                              {"engine", choice.candidate.engine},
-                              {"threads", choice.candidate.threads},
-                              {"instances", choice.candidate.instances},
-                              {"figures", choice.figures},
-                              {"warning", choice.warning}};
+    json::object object{{"key", key},
+                        {"engine", choice.candidate.engine},
+                        {"threads", choice.candidate.threads},
+                        {"instances", choice.candidate.instances},
+                        {"figures", choice.figures},
+                        {"warning", choice.warning}};
+    if (choice.doubtful) object["doubtful"] = true;
     problem = write(file_of(key), json::serialize(object) + "\n");
   }
   if (!problem.empty() && !warned_.exchange(true)) {

@@ -17,8 +17,9 @@ namespace saccade::model {
 
 struct RememberedChoice {
   EngineCandidate candidate;
-  std::string figures;  // of it, for people
-  std::string warning;  // to be said again; empty: none
+  std::string figures;    // of it, for people
+  std::string warning;    // to be said again; empty: none
+  bool doubtful = false;  // measured on a machine that had much else to do: forgotten after an hour
 };
 
 class ChoiceMemory {

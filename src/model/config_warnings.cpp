@@ -26,7 +26,6 @@ constexpr Idle kIdleOfModel[] = {
     {ModelConfig::kCcModelFilenamesFieldNumber, "cc_model_filenames"},
     {ModelConfig::kModelOperationsFieldNumber, "model_operations"},
     {ModelConfig::kModelRepositoryAgentsFieldNumber, "model_repository_agents"},
-    {ModelConfig::kResponseCacheFieldNumber, "response_cache"},
     {ModelConfig::kModelMetricsFieldNumber, "model_metrics"},
     {ModelConfig::kRuntimeFieldNumber, "runtime"},
 };

@@ -46,6 +46,7 @@ struct CandidateFigures {
   EngineCandidate candidate;
   base::Duration alone{0};  // a run of one item while nothing else runs
   std::vector<Size> sizes;  // ascending; the first is one item
+  double noise = 0;         // by which share a usual turn was worse than a good one, at the best size
   bool measured = false;    // false: it failed, or the time was over before its turn
   bool given_up = false;    // early, as it was clearly slower than another
 };

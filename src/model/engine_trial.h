@@ -1,10 +1,12 @@
 // The order in which candidates are measured, until it is known which is best or the time is over.
 //
 // Every candidate is measured again and again in turn, a short while each, so that whatever else the machine
-// does meanwhile hits all alike; what counts of a figure is the median of its turns. Each candidate is run
-// alone with one item, and all its instances side by side at a few batch sizes. A larger size that does no
-// more per second than the size before is not tried again, and a candidate that is slower than another both
-// alone and side by side, by so much that noise can't explain it, is given up.
+// does meanwhile hits all alike; what counts of a figure is the best quarter of its turns, as a machine that
+// has other things to do makes a turn worse and never better. On a quiet machine, where turns are alike, a
+// few of them are enough; on a busy one they go on for the whole budget. Each candidate is run alone with one
+// item, and all its instances side by side at a few batch sizes. A larger size that does no more per second
+// than the size before is not tried again, and a candidate that is slower than another both alone and side by
+// side, by so much that noise can't explain it, is given up.
 //
 // It knows nothing of engines and clocks, so that a test can make up both.
 #pragma once
@@ -34,7 +36,7 @@ class TrialGround {
 struct TrialLimits {
   base::Duration budget =
       std::chrono::seconds(2);  // at most three of them, where nobody would have a turn otherwise
-  int rounds = 9;
+  int rounds = 32;
   std::vector<std::int64_t> sizes{1};  // ascending, from 1; items in a run
 };
 

@@ -4,11 +4,14 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
+#include "cache/settings.h"
 #include "model/choice_memory.h"
 #include "model/completion.h"
+#include "resilience/call_guard.h"
 #include "runtime/disposal.h"
 
 namespace saccade::schedule {
@@ -29,6 +32,8 @@ struct LoadOptions {
   std::string engine = "auto";                  // or one engine's name; a model's configuration goes before
   base::Duration engine_budget = std::chrono::seconds(2);  // for measuring; 0: the first is taken
   std::shared_ptr<ChoiceMemory> choices;                   // null: nothing is remembered
+  std::optional<resilience::GuardSettings> breaker;        // of models whose configuration says nothing of it
+  cache::Selection cache;  // models whose answers are cached besides those whose configuration says so
 };
 
 }  // namespace saccade::model

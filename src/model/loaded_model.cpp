@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "model/cache_identity.h"
 #include "model/completed_config.h"
+#include "model/guard_settings.h"
 #include "model/open_model.h"
 #include "model/profile.h"
 #include "model/reshape.h"
@@ -45,6 +47,7 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
                                                              const engine::EngineSet& engines,
                                                              observe::Registry& registry,
                                                              const LoadOptions& options) {
+  const std::optional<cache::Digest> files_before = files_to_share(source, options.cache);
   auto opened = open_model(source, engines, options);
   if (!opened) return std::unexpected(std::move(opened.error()));
   CompletedModel& completed = opened->completed;
@@ -71,8 +74,18 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
       new LoadedModel(std::move(completed), std::move(metrics), std::move(ended)));
   model->engine_ = {opened->engine->name(), opened->engine->version(), threads,
                     std::string(device_name(opened->options.device))};
+  if (const auto guarded = guard_settings(source, options.breaker); !guarded) {
+    return std::unexpected(guarded.error());
+  } else if (*guarded) {
+    model->guard_ = std::make_shared<resilience::CallGuard>(**guarded);
+    model->guard_metrics_.emplace(
+        registry, "saccade_model_breaker", observe::Labels{{"model", source.name}, {"version", source.version}},
+        std::shared_ptr<const resilience::CircuitBreaker>(model->guard_, &model->guard_->breaker()));
+  }
   model->config_ = completed_config(source, model->completed_, opened->engine->name(), opened->options,
                                     on_loops ? 1 : count);
+  model->cache_identity_ = saccade::model::cache_identity(
+      source, options.cache, files_before, model->engine_.name + " " + model->engine_.version);
   schedule::BatchPolicy& policy = model->completed_.policy;
   if (on_loops) {
     model->scheduler_ =
@@ -94,6 +107,18 @@ request::ModelStatistics LoadedModel::statistics() const {
   sum.name = completed_.signature->name;
   sum.version = completed_.signature->version;
   return sum;
+}
+
+void LoadedModel::count_cache_hit(std::int64_t items, base::TimePoint arrived, base::Duration in_cache) {
+  const base::Duration after = arrived == base::TimePoint{} ? in_cache : base::now() - arrived;
+  metrics_->succeeded.add();
+  metrics_->statistics.cache_hit(items, after, in_cache);
+}
+
+void LoadedModel::count_expired(base::TimePoint arrived) {
+  metrics_->timed_out.add();
+  metrics_->dropped_deadline.add();
+  metrics_->count_failed(arrived, arrived);
 }
 
 void LoadedModel::submit(schedule::Job job) {

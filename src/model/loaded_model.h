@@ -11,11 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "cache/key.h"
 #include "engine/engine_set.h"
 #include "model/completion.h"
 #include "model/load_options.h"
 #include "observe/metrics.h"
 #include "request/model_statistics.h"
+#include "resilience/breaker_metrics.h"
+#include "resilience/call_guard.h"
 #include "runtime/disposal.h"
 #include "runtime/event_loop.h"
 #include "schedule/scheduler.h"
@@ -55,10 +58,22 @@ class LoadedModel {
 
   // On `loop`, before a request is decoded that came at `arrived`: the answer if it would be refused anyway.
   std::optional<base::Error> would_refuse(runtime::EventLoop& loop, base::TimePoint arrived) {
+    if (cache_identity_) return {};  // the answer may be there
     return scheduler_->would_refuse(loop, arrived);
   }
   // The inputs are shaped as the signature says.
   void submit(schedule::Job job);
+
+  // The circuit breaker round its runs; null: it has none.
+  const std::shared_ptr<resilience::CallGuard>& guard() const { return guard_; }
+
+  // What this copy's answers are cached by; null: they are not.
+  const cache::ModelIdentity* cache_identity() const { return cache_identity_ ? &*cache_identity_ : nullptr; }
+  // What did not come to submit(): an answer from the cache, so long in it; an answer that was not found there;
+  // a request that waited for an equal one's run for longer than it had time.
+  void count_cache_hit(std::int64_t items, base::TimePoint arrived, base::Duration in_cache);
+  void count_cache_miss(base::Duration in_cache) { metrics_->statistics.cache_miss(in_cache); }
+  void count_expired(base::TimePoint arrived);
 
   // Called once when the last request has been answered after the model was let go of, from any thread; it
   // must be quick. To be set before the model is shown to others.
@@ -70,8 +85,11 @@ class LoadedModel {
 
   CompletedModel completed_;
   Engine engine_;
+  std::optional<cache::ModelIdentity> cache_identity_;
   std::shared_ptr<Ended> ended_;      // called by the end of metrics_
   schedule::MetricsPointer metrics_;  // shared with the scheduler's lanes, which may outlive it
+  std::shared_ptr<resilience::CallGuard> guard_;
+  std::optional<resilience::BreakerMetrics> guard_metrics_;  // ends before metrics_, with which its labels may be forgotten
   std::unique_ptr<const inference::ModelConfig> config_;
   std::unique_ptr<schedule::Scheduler> scheduler_;
 };

@@ -1,7 +1,9 @@
 #include "model/open_model.h"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
+#include <ranges>
 
 #include "model/agreement.h"
 #include "model/content_hash.h"
@@ -19,6 +21,12 @@ using Sessions = std::vector<std::unique_ptr<engine::Session>>;
 
 // Made-up inputs whose outputs are compared.
 constexpr unsigned kComparisons = 3;
+// By which share usual turns may be worse than good ones for what came of them to be remembered for good:
+// beyond it the machine had so much else to do that another load may find another one ahead.
+constexpr double kNoisy = 0.15;
+// An engine whose lone run takes so many times the shortest one's is not opened again with more threads.
+constexpr double kHopeless = 3;
+constexpr int kRunsToDespair = 3;
 
 std::string where(const ModelSource& source) {
   return "model \"" + source.name + "\" version " + source.version;
@@ -34,6 +42,7 @@ bool takes_any_size(const request::ModelSignature& signature) {
 
 std::vector<tensor::TensorView> views_of(const std::vector<tensor::Tensor>& inputs) {
   std::vector<tensor::TensorView> views;
+  views.reserve(inputs.size());
   for (const tensor::Tensor& input : inputs) views.push_back(input.view());
   return views;
 }
@@ -48,13 +57,14 @@ struct Objection {
   bool differs = false;  // it gives other outputs, which somebody should look into; false: it can't run it
 };
 
-// On a few made-up inputs.
+// On a few made-up inputs. `size`: for free dimensions, such as real requests have; at the smallest that a
+// model takes, an engine may leave an output empty where another does not.
 std::optional<Objection> compare(engine::Session& reference, engine::Session& other,
-                                 const ProbeResult& probed) {
+                                 const ProbeResult& probed, std::int64_t size) {
   if (auto ports = difference(reference.facts(), other.facts())) return Objection{*std::move(ports), true};
   for (unsigned seed = 1; seed <= kComparisons; ++seed) {
-    const auto inputs =
-        make_samples(reference.facts(), probed.item_shapes, probed.free_size, one_row(probed), seed);
+    const auto inputs = make_samples(reference.facts(), probed.item_shapes, size, one_row(probed), seed,
+                                     probed.largest_integer);
     const auto views = views_of(inputs);
     const auto expected = reference.run(views);
     if (!expected) continue;  // nothing to compare with
@@ -65,6 +75,20 @@ std::optional<Objection> compare(engine::Session& reference, engine::Session& ot
     }
   }
   return std::nullopt;
+}
+
+// Of one item, the shortest of a few runs; the longest time there is where one fails.
+base::Duration shortest_run(engine::Session& session, const ProbeResult& probed, std::int64_t size) {
+  const auto inputs =
+      make_samples(session.facts(), probed.item_shapes, size, one_row(probed), 1, probed.largest_integer);
+  const auto views = views_of(inputs);
+  base::Duration shortest = base::Duration::max();
+  for (int run = 0; run < kRunsToDespair; ++run) {
+    const base::TimePoint start = base::now();
+    if (!session.run(views)) return base::Duration::max();
+    shortest = std::min(shortest, base::now() - start);
+  }
+  return shortest;
 }
 
 std::string first_line(const std::string& text) {
@@ -176,7 +200,7 @@ class Opening {
     if (options_.choices == nullptr) return {};
     const auto hash = content_hash(source_.file);
     if (!hash) return {};
-    std::string key = "model " + *hash + "\nshapes";
+    std::string key = "rule 2\nmodel " + *hash + "\nshapes";
     for (const tensor::Shape& shape : opened_.completed.probed.item_shapes) key += " " + shape.text();
     const engine::SessionOptions& said = settings_.options;
     key += "\nbatch " + std::to_string(opened_.completed.policy.max_batch_size) + "\nsession " +
@@ -218,9 +242,6 @@ class Opening {
     if (!as_opened) {
       ProbeResult& probed = opened_.completed.probed;
       probed.run_time = measure_run(*opened_.session, probed.sample);
-      request::ModelSignature signature = *opened_.completed.signature;
-      signature.platform = engine->platform(source_.file);
-      opened_.completed.signature = std::make_shared<const request::ModelSignature>(std::move(signature));
     }
     return true;
   }
@@ -236,13 +257,14 @@ class Opening {
     std::vector<EngineCandidate> ready;
     std::vector<Sessions> sessions;
     std::string warning;
-    open_all(all, ready, sessions, warning);
+    open_all(all, size, ready, sessions, warning);
     if (!warning.empty()) add_warnings({warning});
     if (ready.empty()) return;  // the one that is open stays
     std::size_t best = 0;
     SessionGround ground(std::move(sessions), opened_.completed.probed, size);
     if (ready.size() > 1) {
-      observe::log_info("{}: measuring {} …", where(source_), list(ready));
+      observe::log_info("{}: measuring {}, for {:.1f} s as a rule at most …", where(source_), list(ready),
+                        base::seconds(options_.engine_budget));
       opened_.figures = measure(ready, limits(), ground);
       best = choose(opened_.figures, opened_.completed.policy.objective);
       say(base::now() - start, ready[best]);
@@ -250,31 +272,44 @@ class Opening {
       opened_.figures = {{.candidate = ready[0], .alone = {}, .sizes = {}}};
     }
     use(ready[best], ground.take(best));
-    if (!key.empty()) options_.choices->keep(key, {ready[best], to_text(opened_.figures[best]), warning});
+    const bool doubtful = opened_.figures[best].noise > kNoisy;
+    if (doubtful) {
+      observe::log_info("{}: the machine was busy meanwhile, turns differed by {:.0f} %", where(source_),
+                        opened_.figures[best].noise * 100);
+    }
+    if (!key.empty()) {
+      options_.choices->keep(key, {ready[best], to_text(opened_.figures[best]), warning, doubtful});
+    }
   }
 
   // The sessions of all that can be opened and agree.
-  void open_all(const std::vector<EngineCandidate>& all, std::vector<EngineCandidate>& ready,
-                std::vector<Sessions>& sessions, std::string& warning) {
+  void open_all(const std::vector<EngineCandidate>& all, std::int64_t size,
+                std::vector<EngineCandidate>& ready, std::vector<Sessions>& sessions, std::string& warning) {
     std::vector<std::string> refused;
+    std::map<std::string, base::Duration> lone;  // by the engine, on its first number of threads
     const base::TimePoint start = base::now();
+    const auto hopeless = [&](const std::string& engine) {
+      const auto best = std::ranges::min(lone | std::views::values);
+      return static_cast<double>(lone.at(engine).count()) > kHopeless * static_cast<double>(best.count());
+    };
     for (const EngineCandidate& candidate : all) {
       if (std::ranges::find(refused, candidate.engine) != refused.end()) continue;
       // A model that takes long to open is measured once with each engine and split no further.
       const bool known = std::ranges::find(ready, candidate.engine, &EngineCandidate::engine) != ready.end();
-      if (known && base::now() - start > options_.engine_budget) continue;
+      if (known && (hopeless(candidate.engine) || base::now() - start > options_.engine_budget)) continue;
       auto opened = open_instances(candidate);
       std::optional<Objection> objection;
       if (!opened) {
         objection = Objection{opened.error().message, false};
       } else if (candidate.engine != opened_.engine->name() && !known) {
-        objection = compare(*opened_.session, *opened->front(), opened_.completed.probed);
+        objection = compare(*opened_.session, *opened->front(), opened_.completed.probed, size);
       }
       if (objection) {
         refused.push_back(candidate.engine);
         refuse(candidate, *objection, warning);
         continue;
       }
+      if (!known) lone[candidate.engine] = shortest_run(*opened->front(), opened_.completed.probed, size);
       ready.push_back(candidate);
       sessions.push_back(*std::move(opened));
     }

@@ -19,6 +19,7 @@ struct ProbeResult {
   bool batches = false;                // rows of a batch of two come out as each alone does
   bool classifies = false;             // the first float output of rank 2 holds probabilities
   int probabilities = -1;              // that output
+  unsigned largest_integer = 1;        // in made-up inputs
   std::int64_t free_size = 1;          // what free dimensions were set to
   base::Duration run_time{0};          // of one item, the median of several runs
   std::vector<tensor::Tensor> sample;  // that input, of one item
@@ -32,14 +33,15 @@ struct ProbeResult {
 ProbeResult probe(engine::Session& session, const std::vector<tensor::Shape>& item_shapes, bool try_batch);
 
 // A made-up input for one run, as probe() uses them.
-tensor::Tensor make_sample(tensor::DataType type, const tensor::Shape& shape, unsigned seed);
+tensor::Tensor make_sample(tensor::DataType type, const tensor::Shape& shape, unsigned seed,
+                           unsigned largest_integer = 1);
 
 // Made-up inputs for one run of `rows` items, each row with values of its own, free dimensions set to
 // `free_size`. Without `rows`, the shapes are those of whole inputs.
 std::vector<tensor::Tensor> make_samples(const engine::ModelFacts& facts,
                                          const std::vector<tensor::Shape>& item_shapes,
                                          std::int64_t free_size, std::optional<std::int64_t> rows,
-                                         unsigned seed);
+                                         unsigned seed, unsigned largest_integer = 1);
 
 // How long a run takes: the median of several, in at most about 100 ms or three runs. Zero where it fails.
 base::Duration measure_run(engine::Session& session, const std::vector<tensor::Tensor>& inputs);

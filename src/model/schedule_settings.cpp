@@ -3,16 +3,32 @@
 #include <algorithm>
 #include <charconv>
 
+#include "model/text_file.h"
+
 namespace saccade::model {
 namespace {
 
 constexpr std::string_view kObjective = "objective";
 constexpr std::string_view kMinInstances = "min_instances";
+constexpr std::string_view kWeight = "weight";
 constexpr std::size_t kMostInstances = 1024;
+constexpr double kLeastWeight = 0.01;
+constexpr double kMostWeight = 100;
 
 const std::string* find(const ModelConfig& config, std::string_view name) {
   const auto found = config.parameters.find(std::string(name));
   return found == config.parameters.end() ? nullptr : &found->second;
+}
+
+base::Status set_weight(const std::string& text, const std::string& where, schedule::BatchPolicy& policy) {
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), policy.weight);
+  // Not a number compares as false.
+  if (failure == std::errc{} && end == text.data() + text.size() && policy.weight >= kLeastWeight &&
+      policy.weight <= kMostWeight) {
+    return {};
+  }
+  return base::invalid_argument(where + ": parameter weight is " + in_quotes(text) +
+                                "; it takes a number from 0.01 to 100, 1 where it is left out");
 }
 
 base::Status set_least(const std::string& text, const std::string& where, schedule::BatchPolicy& policy) {
@@ -32,7 +48,7 @@ base::Status set_least(const std::string& text, const std::string& where, schedu
 }  // namespace
 
 bool is_schedule_parameter(std::string_view name) {
-  return name == kObjective || name == kMinInstances;
+  return name == kObjective || name == kMinInstances || name == kWeight;
 }
 
 base::Status apply_schedule_settings(const ModelConfig& config, const ScheduleDefaults& defaults,
@@ -44,6 +60,9 @@ base::Status apply_schedule_settings(const ModelConfig& config, const ScheduleDe
   if (policy.max_instances > 0) policy.min_instances = std::min(policy.min_instances, policy.max_instances);
   if (const std::string* text = find(config, kMinInstances)) {
     if (base::Status set = set_least(*text, where, policy); !set) return set;
+  }
+  if (const std::string* text = find(config, kWeight)) {
+    if (base::Status set = set_weight(*text, where, policy); !set) return set;
   }
   if (const std::string* text = find(config, kObjective)) {
     policy.objective = {};

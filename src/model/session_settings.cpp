@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "model/guard_settings.h"
 #include "model/schedule_settings.h"
 #include "model/text_file.h"
 #include "model_config.pb.h"
@@ -82,12 +83,11 @@ void take_groups(const inference::ModelConfig& config, SessionSettings& settings
   }
 }
 
-// What a configuration calls by its platform is the file's format, which several engines may read; `backend`
-// is what is to run it.
+// A `backend` that every configuration of its format carries names the format, as a platform does, and says
+// nothing against another engine whose answers agree; the parameter `engine` is what pins one. Of the engines
+// only OpenVINO is named for its own sake: nobody writes it for want of another name for an ONNX file.
 void take_backend(const inference::ModelConfig& config, SessionSettings& settings) {
-  // These name the file's format, as a platform does.
-  if (config.backend() == "tensorflow" || config.backend() == "paddle") return;
-  settings.engine = config.backend() == "onnxruntime_onnx" ? "onnxruntime" : config.backend();
+  if (config.backend() == "openvino") settings.engine = config.backend();
 }
 
 base::Result<bool> take_parameter(const ModelSource& source, const std::string& name, const std::string& text,
@@ -110,7 +110,7 @@ base::Result<bool> take_parameter(const ModelSource& source, const std::string& 
   } else if (name == "device_id") {
     taken = take_number(source, name, text, kMostDevices, settings.options.device_id);
   } else if (name != "device_fallback") {  // comes last
-    return is_schedule_parameter(name);
+    return is_schedule_parameter(name) || is_guard_parameter(name);
   }
   if (!taken) return std::unexpected(std::move(taken.error()));
   return true;

@@ -12,6 +12,7 @@ Connection::Connection(LoopState& state, Wire wire)
     : state_(state),
       socket_(std::move(wire.socket)),
       tls_(std::move(wire.tls)),
+      peer_(std::move(wire.peer)),
       gone_(std::make_shared<std::atomic<bool>>(false)) {}
 
 Connection::~Connection() {
@@ -23,8 +24,8 @@ void Connection::close() {
   closed_ = true;
   gone_->store(true, std::memory_order_relaxed);
   if (tls_) tls_->end();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  if (watched_) state_.loop.unwatch(socket_.descriptor(), *this);
+  socket_.close();
   const auto keep = self();
   state_.remove(keep);
   on_close();
@@ -33,25 +34,37 @@ void Connection::close() {
 Wire Connection::release_wire() {
   closed_ = true;
   released_ = true;
+  if (watched_) state_.loop.unwatch(socket_.descriptor(), *this);
   state_.remove(self());
-  return {std::move(socket_), std::move(tls_)};
+  return {std::move(socket_), std::move(tls_), peer_};
+}
+
+bool Connection::watch() {
+  watched_ = state_.loop.watch(socket_.descriptor(), *this);
+  if (!watched_) close();
+  return watched_;
+}
+
+void Connection::on_ready(Ready ready) {
+  const auto keep = self();
+  if (ready.read) readable_ = true;
+  if (ready.ended) ended_ = true;
+  if (ready.broken) broken_ = true;
+  if (ready.write && waiting_to_write_) {
+    waiting_to_write_ = false;
+    on_writable();
+  }
+  if (ready.read && waiting_ && !closed_) readable();
+  if (ready.broken && !closed_) on_broken();
 }
 
 void Connection::wait_readable() {
   if (waiting_ || closed_) return;
   waiting_ = true;
-  if (tls_ && !lingering_ && tls_->holds_bytes()) [[unlikely]] {
-    state_.loop.post([this, keep = self()] { readable(); });
-    return;
-  }
-  socket_.async_wait(boost::asio::ip::tcp::socket::wait_read,
-                     [this, keep = self()](const boost::system::error_code& error) {
-                       if (error) {
-                         waiting_ = false;
-                         return;
-                       }
-                       readable();
-                     });
+  if (!readable_ && !(tls_ && !lingering_ && tls_->holds_bytes())) return;
+  state_.loop.post([this, keep = self()] {
+    if (waiting_) readable();
+  });
 }
 
 void Connection::readable() {
@@ -69,11 +82,18 @@ Connection::ReadResult Connection::read_into(char* place, std::size_t room) {
 
 Connection::ReadResult Connection::read_plain(char* place, std::size_t room) {
   for (;;) {
-    const ssize_t count = ::recv(socket_.native_handle(), place, room, MSG_DONTWAIT);
-    if (count > 0) return {Read::kBytes, static_cast<std::size_t>(count)};
+    const ssize_t count = ::recv(socket_.descriptor(), place, room, MSG_DONTWAIT);
+    if (count > 0) {
+      // Less than there was room for is all that there was; what comes later, the socket says again.
+      if (static_cast<std::size_t>(count) < room) readable_ = ended_;
+      return {Read::kBytes, static_cast<std::size_t>(count)};
+    }
     if (count == 0) return {Read::kEndOfStream, 0};
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return {Read::kNothingYet, 0};
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      readable_ = false;
+      return {Read::kNothingYet, 0};
+    }
     return {Read::kFailed, 0};
   }
 }
@@ -82,9 +102,11 @@ Connection::ReadResult Connection::read_tls(char* place, std::size_t room) {
   const TlsStream::Moved moved = tls_->read(place, room);
   switch (moved.step) {
     case TlsStream::Step::kDone:
+      if (tls_->drained()) readable_ = ended_;
       return {Read::kBytes, moved.count};
     case TlsStream::Step::kWantsRead:
     case TlsStream::Step::kWantsWrite:
+      readable_ = false;
       return {Read::kNothingYet, 0};
     case TlsStream::Step::kEnded:
       return {Read::kEndOfStream, 0};
@@ -103,7 +125,7 @@ std::optional<std::size_t> Connection::write_some(std::string_view bytes) {
   }
   for (;;) {
     const ssize_t count =
-        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        ::send(socket_.descriptor(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count >= 0) return static_cast<std::size_t>(count);
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
@@ -135,18 +157,17 @@ bool Connection::send(std::string_view bytes) {
 
 void Connection::wait_writable() {
   set_deadline(state_.limits.write_timeout);
-  socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
-                     [this, keep = self()](const boost::system::error_code& error) {
-                       if (error || closed_) return;
-                       send_rest();
-                     });
+  waiting_to_write_ = true;
 }
 
 void Connection::send_rest() {
-  const std::optional<std::size_t> count = write_some(std::string_view(unsent_).substr(sent_));
-  if (!count) return close();
-  sent_ += *count;
-  if (sent_ < unsent_.size()) return wait_writable();
+  // Until it takes nothing more: only then does the socket say again that it has room.
+  while (sent_ < unsent_.size()) {
+    const std::optional<std::size_t> count = write_some(std::string_view(unsent_).substr(sent_));
+    if (!count) return close();
+    if (*count == 0) return wait_writable();
+    sent_ += *count;
+  }
   std::string().swap(unsent_);
   sent_ = 0;
   if (lingering_) return linger();
@@ -158,9 +179,7 @@ void Connection::linger() {
   lingering_ = true;
   if (sending()) return;  // goes on from send_rest()
   if (tls_) tls_->end();
-  boost::system::error_code ignored;
-  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
-  if (ignored) return close();
+  if (::shutdown(socket_.descriptor(), SHUT_WR) != 0) return close();
   set_deadline(kLinger);
   read_to_the_end();
 }

@@ -13,21 +13,22 @@
 #include <string>
 #include <string_view>
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include "base/clock.h"
 #include "net/loop_state.h"
+#include "net/peer.h"
+#include "net/socket.h"
 #include "net/tls.h"
 
 namespace saccade::net {
 
 // A socket, and TLS on it where the server has a certificate.
 struct Wire {
-  boost::asio::ip::tcp::socket socket;
+  Socket socket;
   std::unique_ptr<TlsStream> tls;  // uses the socket
+  PeerPointer peer;
 };
 
-class Connection {
+class Connection : public runtime::EventLoop::Watcher {
  public:
   Connection(LoopState& state, Wire wire);
   virtual ~Connection();
@@ -53,9 +54,18 @@ class Connection {
   virtual void on_sent() = 0;
   // The socket has just been closed.
   virtual void on_close() {}
+  // The peer is gone altogether; nothing needs to be done, as reading and writing say so too.
+  virtual void on_broken() {}
 
+  // Begins to hear of the socket; once, on the loop's thread. False: the connection is closed.
+  bool watch();
   // Asks for one on_readable(); does nothing while one is pending.
   void wait_readable();
+  // A read past read_into() came back empty.
+  void found_nothing() { readable_ = false; }
+  // Asks for one on_writable().
+  void wait_writable();
+  virtual void on_writable() { send_rest(); }
   ReadResult read_into(char* place, std::size_t room);
   // Sends now what the socket takes and keeps the rest. False: the peer has gone, the connection is closed.
   bool send(std::string_view bytes);
@@ -67,29 +77,36 @@ class Connection {
   Wire release_wire();
   bool closed() const { return closed_; }
   bool lingering() const { return lingering_; }
-  void set_deadline(std::chrono::milliseconds from_now) { deadline_ = base::now() + from_now; }
+  bool broken() const { return broken_; }
+  void set_deadline(std::chrono::milliseconds from_now) { deadline_ = state_.loop.turn_began() + from_now; }
   void set_deadline_at(base::TimePoint when) { deadline_ = when; }
   void clear_deadline() { deadline_ = base::TimePoint::max(); }
 
   LoopState& state_;
-  boost::asio::ip::tcp::socket socket_;
+  Socket socket_;
   std::unique_ptr<TlsStream> tls_;  // null: plain
+  PeerPointer peer_;
   std::shared_ptr<std::atomic<bool>> gone_;
 
  private:
+  void on_ready(Ready ready) final;
   // How many bytes the socket took; none: it is full. Nothing: the peer has gone.
   std::optional<std::size_t> write_some(std::string_view bytes);
   ReadResult read_plain(char* place, std::size_t room);
   ReadResult read_tls(char* place, std::size_t room);
   void readable();
-  void wait_writable();
   void send_rest();
   void read_to_the_end();
 
   base::TimePoint deadline_ = base::TimePoint::max();
   std::string unsent_;
   std::size_t sent_ = 0;  // of unsent_, from its front
-  bool waiting_ = false;
+  bool waiting_ = false;  // somebody has asked for on_readable()
+  bool waiting_to_write_ = false;
+  bool readable_ = false;  // as far as is known: no read has come back empty since the socket said so
+  bool ended_ = false;     // the peer sends nothing more: the socket stays readable
+  bool broken_ = false;    // and takes nothing more
+  bool watched_ = false;
   bool closed_ = false;
   bool lingering_ = false;
   bool released_ = false;

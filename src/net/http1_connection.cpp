@@ -6,6 +6,7 @@
 #include "net/http2_connection.h"
 #include "net/websocket_connection.h"
 #include "net/websocket_handshake.h"
+#include "runtime/memory_in_flight.h"
 
 namespace saccade::net {
 namespace {
@@ -34,7 +35,7 @@ Http1Connection::~Http1Connection() {
 void Http1Connection::start() {
   state_.add(shared_from_this());
   set_deadline(state_.limits.idle_timeout);
-  wait_readable();
+  if (watch()) wait_readable();
 }
 
 void Http1Connection::on_readable() {
@@ -46,7 +47,9 @@ void Http1Connection::on_readable() {
   } else {
     const std::size_t awaited =
         static_cast<std::size_t>(std::min<std::uint64_t>(parser_.content_length(), kGrowth));
-    const std::span<char> room = buffer_.prepare(std::max(awaited, LoopState::kReadBytes));
+    const std::size_t count = std::max(awaited, LoopState::kReadBytes);
+    if (in_message_ && runtime::memory_in_flight().full(buffer_.growth(count))) return refuse_for_memory();
+    const std::span<char> room = buffer_.prepare(count);
     read = read_into(room.data(), room.size());
     if (read.kind == Read::kBytes) buffer_.commit(read.count);
   }
@@ -97,7 +100,11 @@ void Http1Connection::become_http2(std::string_view bytes) {
 }
 
 void Http1Connection::await_more(std::string_view bytes) {
-  if (bytes.data() != buffer_.data()) buffer_.append(bytes);
+  const bool kept = bytes.data() == buffer_.data();
+  if (!kept && parser_.headers_complete() && runtime::memory_in_flight().full(bytes.size())) {
+    return refuse_for_memory();
+  }
+  if (!kept) buffer_.append(bytes);
   if (parser_.headers_complete() && parser_.expects_continue() && !continued_) {
     continued_ = true;
     if (!send("HTTP/1.1 100 Continue\r\n\r\n")) return;
@@ -154,10 +161,11 @@ void Http1Connection::peer_ended_sending() {
   peer_ended_ = true;
   if (version_1_0_) return;
   if (!send("HTTP/1.1 102 Processing\r\n\r\n")) return;
-  socket_.async_wait(boost::asio::ip::tcp::socket::wait_error,
-                     [this, keep = self()](const boost::system::error_code& error) {
-                       if (!error && busy_) close();
-                     });
+  if (broken()) close();
+}
+
+void Http1Connection::on_broken() {
+  if (peer_ended_ && busy_ && !version_1_0_) close();
 }
 
 void Http1Connection::respond(HttpResponse response) {
@@ -186,6 +194,11 @@ void Http1Connection::refuse(int status, std::string_view message) {
   linger();
 }
 
+void Http1Connection::refuse_for_memory() {
+  buffer_ = {};
+  refuse(503, kMemoryFull);
+}
+
 void Http1Connection::write(const HttpResponse& response, bool close_after) {
   std::string& out = state_.write_buffer;
   out.clear();
@@ -199,9 +212,15 @@ void Http1Connection::write(const HttpResponse& response, bool close_after) {
     out += "\r\nContent-Type: ";
     out += response.content_type;
   }
-  if (response.status != 204) {
+  if (response.status != 204 && response.status != 304) {
     out += "\r\nContent-Length: ";
     append_number(out, response.body.size());
+  }
+  if (response.id) {
+    char id[base::kUuidTextLength];
+    response.id->write(id);
+    out += "\r\nX-Request-Id: ";
+    out.append(id, sizeof id);
   }
   for (const auto& [name, value] : response.headers) {
     out += "\r\n";
@@ -221,13 +240,15 @@ void Http1Connection::write(const HttpResponse& response, bool close_after) {
 
 base::Status Http1Connection::accept_websocket(const HttpRequest& request,
                                                std::unique_ptr<WebSocketSession> session) {
+  if (version_1_0_) return base::invalid_argument("WebSocket needs HTTP/1.1; this request is HTTP/1.0's");
   const base::Result<std::string> accept = websocket_accept(request);
   if (!accept) return std::unexpected(accept.error());
   std::string out = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
   out += "Sec-WebSocket-Accept: " + *accept + "\r\n\r\n";
   if (!send(out)) return {};
+  const auto keep = self();
   auto websocket = std::make_shared<WebSocketConnection>(state_, release_wire(), std::move(session));
-  websocket->start(behind_request_);
+  websocket->start(dispatching_ ? behind_request_ : buffer_.view());  // answered later: what came since
   return {};
 }
 

@@ -32,11 +32,13 @@ class Http1Connection final : public Connection,
                                 std::unique_ptr<WebSocketSession> session) override;
   runtime::EventLoop& loop() override { return state_.loop; }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return gone_; }
+  const Peer& peer() const override { return *peer_; }
 
  private:
   std::shared_ptr<Connection> self() override { return shared_from_this(); }
   void on_readable() override;
   void on_sent() override { next(); }
+  void on_broken() override;
 
   void process(std::string_view bytes, std::size_t from);
   void become_http2(std::string_view bytes);
@@ -45,6 +47,7 @@ class Http1Connection final : public Connection,
   void read_ahead();
   void peer_ended_sending();
   void next();
+  void refuse_for_memory();
   void refuse(int status, std::string_view message);
   void write(const HttpResponse& response, bool close_after);
 

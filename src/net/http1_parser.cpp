@@ -1,8 +1,33 @@
 #include "net/http1_parser.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
 
 namespace saccade::net {
+namespace {
+
+// What a Host may consist of: RFC 9110, 7.2, which takes it from RFC 3986, 3.2.2 and 3.2.3.
+constexpr std::array<bool, 256> kHostCharacters = [] {
+  std::array<bool, 256> allowed{};
+  for (int c = '0'; c <= '9'; ++c) allowed[static_cast<std::size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c) allowed[static_cast<std::size_t>(c)] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) allowed[static_cast<std::size_t>(c)] = true;
+  for (const unsigned char c : std::string_view("-._~%!$&'()*+,;=:[]"))
+    allowed[static_cast<std::size_t>(c)] = true;
+  return allowed;
+}();
+
+bool is_host(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return kHostCharacters[static_cast<unsigned char>(c)]; });
+}
+
+std::string_view without_spaces_behind(std::string_view value) {
+  while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
+  return value;
+}
+
+}  // namespace
 
 struct Http1Parser::Callbacks {
   static Http1Parser& self(llhttp_t* parser) { return *static_cast<Http1Parser*>(parser->data); }
@@ -114,14 +139,43 @@ int Http1Parser::on_headers_complete() {
     return fail(413, "the body has " + std::to_string(content_length_) + " bytes, the most taken is " +
                          std::to_string(limits_.body_bytes));
   }
+  const int code = check_request_line();
+  return code == HPE_OK ? check_fields() : code;
+}
+
+// What llhttp lets through there: other protocols' versions (RTSP/1.0, ICE/1.0), and targets that are neither
+// a path nor an address of this server (RFC 9112, 3.2).
+int Http1Parser::check_request_line() {
+  if (parser_.method == HTTP_CONNECT) return fail(501, "CONNECT: this server is no proxy");
+  const char* version = base_ + target_.begin + target_.length;
+  while (*version == ' ') ++version;
+  if (*version != 'H') return fail(505, "this connection speaks HTTP/1.1 or HTTP/1.0");
+  const std::string_view target(base_ + target_.begin, target_.length);
+  if (target.starts_with('/') || target == "*" || absolute_form(target)) return HPE_OK;
+  return fail(400, "the request's target must be a path, or an address that begins with http://");
+}
+
+int Http1Parser::check_fields() {
+  std::size_t hosts = 0;
   for (const Field& field : fields_) {
     const std::string_view name(base_ + field.name.begin, field.name.length);
-    if (name.size() == 6 && equal_ignoring_case(name, "expect")) {
-      const std::string_view value(base_ + field.value.begin, field.value.length);
+    const std::string_view value(base_ + field.value.begin, field.value.length);
+    if (name.size() == 4 && equal_ignoring_case(name, "host")) {
+      if (++hosts > 1) return fail(400, "not a valid HTTP request: more than one Host");
+      if (!is_host(without_spaces_behind(value)))
+        return fail(400, "not a valid HTTP request: Host is no name of a host");
+    } else if (name.size() == 6 && equal_ignoring_case(name, "expect")) {
       if (!equal_ignoring_case(value, "100-continue")) return fail(417, "Expect: only 100-continue is known");
       expects_continue_ = true;
+    } else if (name.size() == 17 && equal_ignoring_case(name, "transfer-encoding")) {
+      // Another coding besides chunked would have to be undone; in HTTP/1.0 there is none (RFC 9112, 6.1).
+      if (version_1_0()) return fail(400, "not a valid HTTP request: HTTP/1.0 has no Transfer-Encoding");
+      if (!equal_ignoring_case(without_spaces_behind(value), "chunked")) {
+        return fail(501, "Transfer-Encoding: only chunked is known");
+      }
     }
   }
+  if (hosts == 0 && !version_1_0()) return fail(400, "not a valid HTTP request: Host is missing");
   return HPE_OK;
 }
 
@@ -173,9 +227,7 @@ void Http1Parser::assemble(std::string_view bytes) {
   request_.set_target(view(target_));
   request_.headers.clear();
   for (const Field& field : fields_) {
-    std::string_view value = view(field.value);
-    while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
-    request_.headers.emplace_back(view(field.name), value);
+    request_.headers.emplace_back(view(field.name), without_spaces_behind(view(field.value)));
   }
   if (chunked_) {
     // Room for the padding that parsers in place read over.

@@ -1,5 +1,6 @@
 // HTTP/1.1 requests out of a stream of bytes (RFC 9112), on llhttp, which is strict about what request
-// smuggling needs: two lengths, bare line feeds, odd transfer codings.
+// smuggling needs: two lengths, bare line feeds, odd transfer codings. Where llhttp is not (who is asked,
+// other protocols' versions, HTTP/1.0's chunks), this is.
 //
 // The caller keeps the bytes of the message under way contiguous and hands the parser only the new ones at
 // the end:
@@ -63,6 +64,8 @@ class Http1Parser {
   void extend(Span& span, const char* at, std::size_t length) const;
   int within_header_bytes(const char* end);
   int on_headers_complete();
+  int check_request_line();
+  int check_fields();
   int on_body(const char* at, std::size_t length);
   int fail(int status, std::string message);
   State failed_by_parser(llhttp_errno_t code);

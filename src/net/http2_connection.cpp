@@ -14,7 +14,7 @@ constexpr int kWritesPerTurn = 4;
 }  // namespace
 
 Http2Connection::Http2Connection(LoopState& state, Wire wire)
-    : Connection(state, std::move(wire)), session_(state, *this) {
+    : Connection(state, std::move(wire)), session_(state, *this, peer_) {
   state.metrics.http2_connections.add(1);
 }
 
@@ -25,6 +25,7 @@ Http2Connection::~Http2Connection() {
 void Http2Connection::start(std::string_view received) {
   const auto keep = shared_from_this();
   state_.add(keep);
+  if (!watch()) return;
   if (!received.empty()) session_.feed(received);
   if (state_.draining()) session_.drain();
   on_output();  // our SETTINGS
@@ -45,7 +46,7 @@ void Http2Connection::on_readable() {
 void Http2Connection::on_output() {
   if (flush_posted_ || closed()) return;
   flush_posted_ = true;
-  state_.loop.post([this, keep = self()] {
+  state_.loop.at_turn_end([this, keep = self()] {
     flush_posted_ = false;
     flush();
   });

@@ -11,7 +11,7 @@ constexpr std::size_t kFloodFactor = 8;     // times the limit: what compression
 void Http2Head::clear() {
   text_.clear();
   fields_.clear();
-  method_ = path_ = authority_ = {};
+  method_ = path_ = authority_ = host_ = {};
   bytes_ = 0;
   cookies_ = 0;
   has_host_ = false;
@@ -35,11 +35,19 @@ Http2Head::Added Http2Head::add(std::string_view name, std::string_view value, c
     if (name == ":authority") authority_ = keep(value);
     return Added::kKept;
   }
-  if (name == "host") has_host_ = true;
   if (name == "cookie") ++cookies_;
   const Span name_span = keep(name);
-  fields_.push_back({name_span, keep(value)});
+  const Span value_span = keep(value);
+  fields_.push_back({name_span, value_span});
+  if (name == "host") {
+    has_host_ = true;
+    host_ = value_span;
+  }
   return Added::kKept;
+}
+
+bool Http2Head::hosts_differ() const {
+  return has_host_ && authority_.length > 0 && !equal_ignoring_case(view(host_), view(authority_));
 }
 
 void Http2Head::join_cookies() {

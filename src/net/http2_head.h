@@ -22,6 +22,9 @@ class Http2Head {
   Added add(std::string_view name, std::string_view value, const Limits& limits);
   bool too_large() const { return too_large_; }
   bool empty() const { return bytes_ == 0; }
+  // `host` names another than `:authority`: what a proxy before us went by need not be what we would (RFC
+  // 9113, 8.3.1).
+  bool hosts_differ() const;
 
   // Views into this head, which must stay where it is while they are used. `:authority` comes as "host",
   // and the pieces of a cookie as one field (RFC 9113, 8.2.3).
@@ -47,6 +50,7 @@ class Http2Head {
   Span authority_;
   std::size_t bytes_ = 0;  // as SETTINGS_MAX_HEADER_LIST_SIZE counts them
   std::size_t cookies_ = 0;
+  Span host_;
   bool has_host_ = false;
   bool too_large_ = false;
 };

@@ -15,6 +15,7 @@ constexpr std::int32_t kConnectionWindow = 16 * 1024 * 1024;
 // Of one header block, times the limit for its fields: compression makes them smaller, never larger.
 constexpr std::size_t kBlockFactor = 2;
 constexpr std::size_t kFrameCost = 1024;  // what a frame of such a block counts besides its bytes
+constexpr std::uint32_t kMostPadding = 256;  // with the byte that says how much
 constexpr std::size_t kRememberedResets = 128;
 constexpr std::chrono::milliseconds kDrainWait{1'000};  // for the peer to see the first GOAWAY
 constexpr std::array<std::uint8_t, 8> kDrainPing{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
@@ -148,9 +149,10 @@ struct Http2Session::Callbacks {
   }
 };
 
-Http2Session::Http2Session(LoopState& state, Owner& owner)
+Http2Session::Http2Session(LoopState& state, Owner& owner, PeerPointer peer)
     : state_(state),
       owner_(owner),
+      peer_(std::move(peer)),
       guard_(state.limits, base::now()),
       now_(base::now()),
       due_(now_ + state.limits.header_timeout),
@@ -309,10 +311,14 @@ void Http2Session::count_frame(const Http2FrameHeader& header) {
       block_open_ = (header.flags & NGHTTP2_FLAG_END_HEADERS) == 0;
       block_bytes_ += header.length + kFrameCost;
       if (block_bytes_ > kBlockFactor * state_.limits.header_bytes) terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+      // Of a stream that there is already: trailers, which its request has paid for, or a flood.
+      if (header.type == NGHTTP2_HEADERS && header.stream <= last_opened_) break;
       return;
     case NGHTTP2_DATA:
       if (names_ended_stream(header.stream)) return terminate(NGHTTP2_STREAM_CLOSED);
-      if (header.length > 0 || (header.flags & NGHTTP2_FLAG_END_STREAM) != 0) return;
+      if ((header.flags & NGHTTP2_FLAG_END_STREAM) != 0) return;
+      // Padding may be all that it carries: where there is data besides, that pays for the frame.
+      if (header.length > ((header.flags & NGHTTP2_FLAG_PADDED) != 0 ? kMostPadding : 0)) return;
       break;
     default:
       break;

@@ -38,7 +38,7 @@ class Http2Session {
     virtual void on_output() = 0;
   };
 
-  Http2Session(LoopState& state, Owner& owner);
+  Http2Session(LoopState& state, Owner& owner, PeerPointer peer = std::make_shared<const Peer>());
   ~Http2Session();
   Http2Session(const Http2Session&) = delete;
   Http2Session& operator=(const Http2Session&) = delete;
@@ -86,6 +86,7 @@ class Http2Session {
 
   LoopState& state_;
   Owner& owner_;
+  const PeerPointer peer_;
   nghttp2_session* session_ = nullptr;
   Http2Guard guard_;
   Http2FrameWalk walk_;

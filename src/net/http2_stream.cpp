@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "net/http2_session.h"
+#include "runtime/memory_in_flight.h"
 
 namespace saccade::net {
 namespace {
@@ -28,6 +29,10 @@ class Block {
   void add_named(std::string_view literal_name, std::string_view value) {
     fields_.push_back(field(literal_name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME));
   }
+  void add_unique(std::string_view literal_name, std::string_view value) {
+    fields_.push_back(
+        field(literal_name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX));
+  }
   void add(const Headers& headers) {
     for (const auto& [name, value] : headers) add(name, value);
   }
@@ -47,7 +52,7 @@ class Block {
 
 Http2Stream::Http2Stream(Http2Session& session, runtime::EventLoop& loop, std::int32_t id,
                          base::TimePoint now)
-    : session_(&session), loop_(loop), id_(id), opened_(now), progress_(now) {}
+    : session_(&session), peer_(session.peer_), loop_(loop), id_(id), opened_(now), progress_(now) {}
 
 // ---- the peer's side
 
@@ -58,6 +63,7 @@ void Http2Stream::on_head(const HttpRequest& request, Http2Head& head, bool ends
     return refuse(431, "the headers have more than " + std::to_string(limits.headers) + " fields or " +
                            std::to_string(limits.header_bytes) + " bytes");
   }
+  if (head.hosts_differ()) return refuse(400, "Host names another host than :authority");
   if (request.method == "CONNECT") return refuse(501, "CONNECT is not served: this is no proxy");
   conversation_ = handler.open_stream(request, std::static_pointer_cast<Http2Stream>(shared_from_this()));
   if (conversation_ || ends) return;
@@ -92,6 +98,8 @@ void Http2Stream::on_data(std::string_view bytes) {
       refuse(413, "the body has more than the " + std::to_string(limit) + " bytes taken");
     } else if (session_->full(bytes.size())) {
       refuse(503, "this connection has too many bytes of requests and answers under way; try again");
+    } else if (runtime::memory_in_flight().full(bytes.size())) {
+      refuse(503, kMemoryFull);
     } else {
       body_.append(bytes);
       session_->collected_ += bytes.size();
@@ -237,9 +245,15 @@ void Http2Stream::respond(HttpResponse response) {
   block.add_named("date", session_->state_.date());
   if (!response.content_type.empty()) block.add_named("content-type", response.content_type);
   std::array<char, 20> length{};
-  if (response.status != 204) {
+  if (response.status != 204 && response.status != 304) {
     const char* end = std::to_chars(length.data(), length.data() + length.size(), response.body.size()).ptr;
     block.add_named("content-length", {length.data(), static_cast<std::size_t>(end - length.data())});
+  }
+  std::array<char, base::kUuidTextLength> id{};
+  if (response.id) {
+    response.id->write(id.data());
+    // Never the same twice: kept out of the table that compresses headers.
+    block.add_unique("x-request-id", {id.data(), id.size()});
   }
   block.add(response.headers);
   if (head_only_ || response.body.empty()) {

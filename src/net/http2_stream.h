@@ -40,6 +40,7 @@ class Http2Stream final : public Stream, public HttpExchange {
 
   runtime::EventLoop& loop() override { return loop_; }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return {shared_from_this(), &gone_}; }
+  const Peer& peer() const override { return *peer_; }
 
   // Fills a DATA frame: how many bytes, or nghttp2's error code. For nghttp2 to call.
   std::ptrdiff_t read_frame(char* place, std::size_t room, std::uint32_t& flags);
@@ -61,6 +62,7 @@ class Http2Stream final : public Stream, public HttpExchange {
   void output();
 
   Http2Session* session_;  // null once closed
+  const PeerPointer peer_;
   runtime::EventLoop& loop_;
   std::int32_t id_;
   std::unique_ptr<StreamSession> conversation_;

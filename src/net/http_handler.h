@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "net/http_message.h"
+#include "net/peer.h"
 #include "net/stream.h"
 #include "runtime/event_loop.h"
 
@@ -24,9 +25,14 @@ class WebSocketPeer : public std::enable_shared_from_this<WebSocketPeer> {
   virtual ~WebSocketPeer() = default;
   // `ticket` came with the message. Calls after the connection has ended do nothing.
   virtual void reply(std::uint64_t ticket, bool binary, std::string payload) = 0;
+  // Ends the connection in place of an answer to this message, the last one that came: once the earlier ones
+  // are answered, with a code of RFC 6455, 7.4 and a short reason.
+  virtual void close(std::uint64_t ticket, std::uint16_t code, std::string_view reason) = 0;
   virtual runtime::EventLoop& loop() = 0;
   // Becomes true when the peer has gone for good.
   virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
+  // Who is at the other end; lives as long as this.
+  virtual const Peer& peer() const = 0;
 };
 
 class WebSocketSession {
@@ -45,11 +51,13 @@ class HttpExchange {
   virtual ~HttpExchange() = default;
   virtual void respond(HttpResponse response) = 0;
   // Makes the connection a WebSocket (RFC 6455) that `session` serves, or says what its handshake
-  // lacks: then respond() is still to be called. Only during handle().
+  // lacks: then respond() is still to be called.
   virtual base::Status accept_websocket(const HttpRequest& request,
                                         std::unique_ptr<WebSocketSession> session) = 0;
   virtual runtime::EventLoop& loop() = 0;
   virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
+  // Who asks; lives as long as this.
+  virtual const Peer& peer() const = 0;
 };
 
 class HttpHandler {

@@ -13,6 +13,11 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
+bool absolute_form(std::string_view target) {
+  return equal_ignoring_case(target.substr(0, 7), "http://") ||
+         equal_ignoring_case(target.substr(0, 8), "https://");
+}
+
 std::string_view HttpRequest::header(std::string_view name) const {
   for (const auto& [field, value] : headers) {
     if (equal_ignoring_case(field, name)) return value;
@@ -23,13 +28,13 @@ std::string_view HttpRequest::header(std::string_view name) const {
 void HttpRequest::set_target(std::string_view sent) {
   target = sent;
   std::string_view origin = sent;
-  if (origin.starts_with("http://") ||
-      origin.starts_with("https://")) {  // the absolute form, RFC 9112, 3.2.2
-    const std::size_t slash = origin.find('/', origin.find("//") + 2);
-    origin = slash == std::string_view::npos ? std::string_view("/") : origin.substr(slash);
+  if (absolute_form(sent)) {
+    const std::size_t path_or_query = origin.find_first_of("/?#", origin.find("//") + 2);
+    origin = path_or_query == std::string_view::npos ? std::string_view("/") : origin.substr(path_or_query);
   }
   const std::size_t mark = origin.find('?');
   path = origin.substr(0, mark);
+  if (path.empty()) path = "/";
   query = mark == std::string_view::npos ? std::string_view{} : origin.substr(mark + 1);
 }
 
@@ -45,6 +50,8 @@ std::string_view reason_phrase(int status) {
       return "Accepted";
     case 204:
       return "No Content";
+    case 304:
+      return "Not Modified";
     case 400:
       return "Bad Request";
     case 401:

@@ -2,14 +2,19 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/uuid.h"
+
 namespace saccade::net {
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);
+// Whether a request's target names the server too, as it is sent to a proxy (RFC 9112, 3.2.2).
+bool absolute_form(std::string_view target);
 
 // All views are valid only while the handler that got the request runs. At least kBodyPadding readable bytes
 // follow the body in memory, so that it can be parsed in place.
@@ -34,6 +39,7 @@ struct HttpResponse {
   std::string_view content_type = "application/json";  // a literal, or empty for no body
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  // besides those about length and connection
+  std::optional<base::Uuid> id = {};                         // goes out as X-Request-Id
 };
 
 std::string_view reason_phrase(int status);

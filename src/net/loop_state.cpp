@@ -41,7 +41,7 @@ LoopState::LoopState(runtime::EventLoop& event_loop, const Limits& the_limits, H
       handler(the_handler),
       metrics(the_metrics),
       read_buffer(std::make_unique<char[]>(kReadBytes + kBodyPadding)),
-      timer_(event_loop.context()),
+      timer_(event_loop),
       date_(http_date()) {}
 
 void LoopState::add(std::shared_ptr<Connection> connection) {
@@ -52,9 +52,7 @@ void LoopState::remove(const std::shared_ptr<Connection>& connection) {
 }
 
 void LoopState::start_clock() {
-  timer_.expires_after(kTick);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+  timer_.set(base::now() + kTick, [this] {
     tick();
     start_clock();
   });

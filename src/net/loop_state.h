@@ -7,8 +7,6 @@
 #include <string>
 #include <unordered_set>
 
-#include <boost/asio/steady_timer.hpp>
-
 #include "net/http_handler.h"
 #include "net/limits.h"
 #include "observe/metrics.h"
@@ -64,7 +62,7 @@ class LoopState {
  private:
   void tick();
 
-  boost::asio::steady_timer timer_;
+  runtime::Timer timer_;
   std::unordered_set<std::shared_ptr<Connection>> connections_;
   std::string date_;
   bool draining_ = false;

@@ -4,16 +4,28 @@
 #include <cstring>
 
 #include "net/http_message.h"
+#include "runtime/memory_in_flight.h"
 
 namespace saccade::net {
+
+void FreeCounted::operator()(char* data) const {
+  runtime::memory_in_flight().remove(bytes);
+  delete[] data;
+}
 
 void ReceiveBuffer::reserve(std::size_t total) {
   if (total <= capacity_) return;
   const std::size_t capacity = std::max(total, capacity_ * 2);
-  auto data = std::make_unique_for_overwrite<char[]>(capacity + kBodyPadding);
+  const std::size_t bytes = capacity + kBodyPadding;
+  decltype(data_) data(new char[bytes], FreeCounted{bytes});
+  runtime::memory_in_flight().add(bytes);
   if (size_ > 0) std::memcpy(data.get(), data_.get(), size_);
   data_ = std::move(data);
   capacity_ = capacity;
+}
+
+std::size_t ReceiveBuffer::growth(std::size_t count) const {
+  return size_ + count <= capacity_ ? 0 : std::max(size_ + count, capacity_ * 2) - capacity_;
 }
 
 void ReceiveBuffer::append(std::string_view bytes) {

@@ -1,8 +1,12 @@
 #include "net/server.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <system_error>
 
-#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include "net/http1_connection.h"
 #include "net/tls_handshake.h"
@@ -13,13 +17,58 @@ namespace saccade::net {
 using boost::asio::ip::tcp;
 
 namespace {
+
 constexpr std::chrono::milliseconds kAcceptBackOff{100};  // after an error such as "too many open files"
+constexpr int kAcceptsPerTurn = 64;
+
+void turn_on(int socket, int level, int option) {
+  const int on = 1;
+  ::setsockopt(socket, level, option, &on, sizeof on);
+}
+
+// As it was bound: with the port that the system chose.
+tcp::endpoint bound_to(int socket) {
+  tcp::endpoint endpoint;
+  auto size = static_cast<socklen_t>(endpoint.capacity());
+  if (::getsockname(socket, endpoint.data(), &size) == 0) endpoint.resize(size);
+  return endpoint;
+}
+
 }  // namespace
 
-struct Server::Listener {
-  explicit Listener(boost::asio::io_context& context) : acceptor(context), timer(context) {}
-  tcp::acceptor acceptor;
-  boost::asio::steady_timer timer;
+// An address that connections come in at. Belongs to loop 0 once it listens.
+class Server::Listener final : public runtime::EventLoop::Watcher {
+ public:
+  Listener(Server& server, runtime::EventLoop& event_loop, Socket socket, bool admin)
+      : loop(event_loop),
+        timer(event_loop),
+        port(bound_to(socket.descriptor()).port()),
+        takes_admin(admin),
+        server_(server),
+        socket_(std::move(socket)) {}
+
+  void start() {
+    if (!loop.watch(socket_.descriptor(), *this)) {
+      observe::log_error("can't wait for connections: {}", std::generic_category().message(errno));
+    }
+  }
+  void stop() {
+    if (!socket_.is_open()) return;
+    loop.unwatch(socket_.descriptor(), *this);
+    socket_.close();
+    timer.cancel();
+  }
+  void on_ready(Ready /*ready*/) override { server_.accept(*this); }
+  int descriptor() const { return socket_.descriptor(); }
+
+  runtime::EventLoop& loop;
+  runtime::Timer timer;
+  const std::uint16_t port;
+  const bool takes_admin;
+
+ private:
+  Server& server_;
+  Socket socket_;
 };
 
 Server::Server(runtime::LoopGroup& loops, const Limits& limits, HttpHandler& handler,
@@ -36,12 +85,12 @@ namespace {
 
 // `localhost` is the loopback addresses wherever it is asked for (RFC 6761, 6.3), even where no resolver
 // knows it.
-base::Result<std::vector<tcp::endpoint>> addresses_of(const std::string& host, std::uint16_t port,
-                                                      boost::asio::io_context& context) {
+base::Result<std::vector<tcp::endpoint>> addresses_of(const std::string& host, std::uint16_t port) {
   if (host == "localhost") {
     return std::vector<tcp::endpoint>{{boost::asio::ip::address_v4::loopback(), port},
                                       {boost::asio::ip::address_v6::loopback(), port}};
   }
+  boost::asio::io_context context;
   boost::system::error_code error;
   tcp::resolver resolver(context);
   const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, error);
@@ -57,8 +106,8 @@ base::Result<std::vector<tcp::endpoint>> addresses_of(const std::string& host, s
 }  // namespace
 
 base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_t port,
-                                           const std::string& flag) {
-  auto found = addresses_of(host, port, loops_[0].context());
+                                           const std::string& flag, bool takes_admin) {
+  auto found = addresses_of(host, port);
   if (!found) return std::unexpected(found.error());
   std::vector<tcp::endpoint>& endpoints = *found;
   // IPv4 first: its failure is the one to report, and a free port taken there is asked for in IPv6.
@@ -68,34 +117,35 @@ base::Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_
 
   base::Status first = base::invalid_argument("host \"" + host + "\" has no address");
   for (tcp::endpoint& endpoint : endpoints) {
-    if (port == 0 && first) endpoint.port(listeners_.back()->acceptor.local_endpoint().port());
-    const base::Status bound = bind(endpoint, flag);
+    if (port == 0 && first) endpoint.port(listeners_.back()->port);
+    const base::Status bound = bind(endpoint, flag, takes_admin);
     const bool is_first = &endpoint == &endpoints.front();
     if (is_first) first = bound;
     if (!bound && (is_first || endpoint.address().is_v4())) return std::unexpected(bound.error());
   }
-  return listeners_.back()->acceptor.local_endpoint().port();
+  return listeners_.back()->port;
 }
 
-base::Status Server::bind(const tcp::endpoint& endpoint, const std::string& flag) {
-  auto listener = std::make_unique<Listener>(loops_[0].context());
-  boost::system::error_code error;
-  listener->acceptor.open(endpoint.protocol(), error);
-  if (!error) listener->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && endpoint.address().is_v6()) {
-    listener->acceptor.set_option(boost::asio::ip::v6_only(true), error);
+base::Status Server::bind(const tcp::endpoint& endpoint, const std::string& flag, bool takes_admin) {
+  Socket socket(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket.is_open()) {
+    turn_on(socket.descriptor(), SOL_SOCKET, SO_REUSEADDR);
+    if (endpoint.address().is_v6()) turn_on(socket.descriptor(), IPPROTO_IPV6, IPV6_V6ONLY);
   }
-  if (!error) listener->acceptor.bind(endpoint, error);
-  if (!error) listener->acceptor.listen(boost::asio::socket_base::max_listen_connections, error);
-  if (error) {
+  if (!socket.is_open() ||
+      ::bind(socket.descriptor(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 ||
+      ::listen(socket.descriptor(), SOMAXCONN) != 0) {
+    const int error = errno;
     const std::string place = endpoint.address().to_string() + " port " + std::to_string(endpoint.port());
-    if (error == boost::asio::error::address_in_use) {
+    if (error == EADDRINUSE) {
       return base::fail(base::Code::kUnavailable,
                         place + " is in use by another program; choose another port with " + flag);
     }
-    return base::fail(base::Code::kUnavailable, "can't listen on " + place + ": " + error.message());
+    return base::fail(base::Code::kUnavailable,
+                      "can't listen on " + place + ": " + std::generic_category().message(error));
   }
-  listeners_.push_back(std::move(listener));
+  if (!endpoint.address().is_loopback()) beyond_loopback_ = true;
+  listeners_.push_back(std::make_unique<Listener>(*this, loops_[0], std::move(socket), takes_admin));
   return {};
 }
 
@@ -104,7 +154,7 @@ void Server::start() {
     state->loop.post([&state] { state->start_clock(); });
   }
   for (const auto& listener : listeners_) {
-    loops_[0].post([this, &listener] { accept(*listener); });
+    loops_[0].post([&listener] { listener->start(); });
   }
 }
 
@@ -113,39 +163,53 @@ LoopState& Server::quietest() {
 }
 
 void Server::accept(Listener& listener) {
-  LoopState& state = quietest();
-  listener.acceptor.async_accept(
-      state.loop.context(),
-      [this, &listener, &state](const boost::system::error_code& error, tcp::socket socket) {
-        if (error == boost::asio::error::operation_aborted || !listener.acceptor.is_open()) return;
-        if (error) {
-          observe::log_warning("accepting a connection failed: {}", error.message());
-          listener.timer.expires_after(kAcceptBackOff);
-          listener.timer.async_wait([this, &listener](const boost::system::error_code& stopped) {
-            if (!stopped) accept(listener);
-          });
-          return;
-        }
-        take(std::move(socket), state);
-        accept(listener);
-      });
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    if (listener.descriptor() < 0) return;
+    tcp::endpoint peer;
+    auto size = static_cast<socklen_t>(peer.capacity());
+    Socket socket(::accept4(listener.descriptor(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket.is_open()) {
+      peer.resize(size);
+      take(listener, std::move(socket), peer);
+      continue;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+    // One that went before it was taken says nothing about the next.
+    if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
+    observe::log_warning("accepting a connection failed: {}", std::generic_category().message(errno));
+    listener.timer.set(base::now() + kAcceptBackOff, [this, &listener] { accept(listener); });
+    return;
+  }
+  listener.loop.post([this, &listener] { accept(listener); });
 }
 
-void Server::take(tcp::socket socket, LoopState& state) {
+namespace {
+
+std::string text_of(const boost::asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
+}  // namespace
+
+void Server::take(const Listener& listener, Socket socket, const tcp::endpoint& peer) {
   metrics_.accepted.add();
   if (connections() >= limits_.connections) {
     metrics_.refused.add();
     return;  // closed by the socket's end
   }
+  LoopState& state = quietest();
   state.open.fetch_add(1);
-  boost::system::error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
+  turn_on(socket.descriptor(), IPPROTO_TCP, TCP_NODELAY);
   std::unique_ptr<TlsStream> tls;
-  if (tls_) {
-    socket.native_non_blocking(true, ignored);
-    tls = tls_->accept(socket.native_handle());
-  }
-  state.loop.post([&state, wire = Wire{std::move(socket), std::move(tls)}]() mutable {
+  if (tls_) tls = tls_->current()->accept(socket.descriptor());
+  auto known = std::make_shared<const Peer>(Peer{.address = text_of(peer.address()),
+                                                 .certificate = {},
+                                                 .tls = tls != nullptr,
+                                                 .takes_admin = listener.takes_admin});
+  state.loop.post([&state, wire = Wire{std::move(socket), std::move(tls), std::move(known)}]() mutable {
     if (wire.tls) {
       std::make_shared<TlsHandshake>(state, std::move(wire))->start();
     } else {
@@ -156,11 +220,7 @@ void Server::take(tcp::socket socket, LoopState& state) {
 
 void Server::stop_accepting() {
   for (const auto& listener : listeners_) {
-    loops_[0].post([&listener] {
-      boost::system::error_code ignored;
-      listener->acceptor.close(ignored);
-      listener->timer.cancel();
-    });
+    loops_[0].post([&listener] { listener->stop(); });
   }
 }
 

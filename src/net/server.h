@@ -13,12 +13,12 @@
 #include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "base/error.h"
 #include "net/limits.h"
 #include "net/loop_state.h"
-#include "net/tls.h"
+#include "net/socket.h"
+#include "net/tls_reload.h"
 #include "runtime/event_loop.h"
 
 namespace saccade::net {
@@ -30,9 +30,13 @@ class Server {
 
   // Binds every address that the host's name has (`localhost`: 127.0.0.1 and ::1). Port 0 takes a free one.
   // The port bound, or why it can't be and what to do; `flag` is what sets it.
-  base::Result<std::uint16_t> listen(const std::string& host, std::uint16_t port, const std::string& flag);
-  // Every listener speaks TLS alone. Before start().
-  void use_tls(std::unique_ptr<const TlsContext> tls) { tls_ = std::move(tls); }
+  // `takes_admin`: what connections to it are told of by Peer::takes_admin.
+  base::Result<std::uint16_t> listen(const std::string& host, std::uint16_t port, const std::string& flag,
+                                     bool takes_admin = true);
+  // Some address that listen() bound can be reached from other machines.
+  bool beyond_loopback() const { return beyond_loopback_; }
+  // Every listener speaks TLS alone, with the newest of its contexts. Before start(); outlives this.
+  void use_tls(const TlsReload& tls) { tls_ = &tls; }
   void start();
 
   void stop_accepting();
@@ -41,18 +45,20 @@ class Server {
   std::size_t connections() const;
 
  private:
-  struct Listener;
-  base::Status bind(const boost::asio::ip::tcp::endpoint& endpoint, const std::string& flag);
+  class Listener;
+  base::Status bind(const boost::asio::ip::tcp::endpoint& endpoint, const std::string& flag,
+                    bool takes_admin);
   void accept(Listener& listener);
-  void take(boost::asio::ip::tcp::socket socket, LoopState& state);
+  void take(const Listener& listener, Socket socket, const boost::asio::ip::tcp::endpoint& peer);
   LoopState& quietest();
 
   runtime::LoopGroup& loops_;
   const Limits limits_;
-  std::unique_ptr<const TlsContext> tls_;  // null: plain
+  const TlsReload* tls_ = nullptr;  // null: plain
   NetMetrics metrics_;
   std::vector<std::unique_ptr<LoopState>> states_;    // one per loop
   std::vector<std::unique_ptr<Listener>> listeners_;  // on loop 0
+  bool beyond_loopback_ = false;
 };
 
 }  // namespace saccade::net

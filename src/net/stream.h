@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "net/http_message.h"
+#include "net/peer.h"
 #include "runtime/event_loop.h"
 
 namespace saccade::net {
@@ -45,6 +46,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   virtual runtime::EventLoop& loop() = 0;
   virtual std::shared_ptr<const std::atomic<bool>> gone() const = 0;
+  // Who is at the other end; lives as long as this.
+  virtual const Peer& peer() const = 0;
 };
 
 // What answers a stream; owned by the connection until on_closed() has returned.

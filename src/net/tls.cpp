@@ -1,13 +1,12 @@
 #include "net/tls.h"
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <ctime>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <openssl/x509err.h>
 
 namespace saccade::net {
 namespace {
@@ -37,36 +36,93 @@ std::string reason() {
   return text != nullptr ? text : "no reason given";
 }
 
-base::Status readable(const std::string& flag, const std::string& file) {
-  std::FILE* opened = std::fopen(file.c_str(), "r");
-  if (opened == nullptr) return base::invalid_argument(flag + " " + file + ": " + std::strerror(errno));
-  std::fclose(opened);
+using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
+using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+
+Bio bytes_of(const std::string& text) {
+  return {BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free};
+}
+
+Certificate next_certificate(BIO* bio) {
+  return {PEM_read_bio_X509(bio, nullptr, no_passphrase, nullptr), X509_free};
+}
+
+// What stopped the reading of one certificate after the other: the end, or something that is none.
+bool at_the_end() {
+  const unsigned long code = ERR_peek_last_error();
+  return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+}
+
+base::Status use_certificate(SSL_CTX* context, const std::string& file, const std::string& text) {
+  const auto fail = [&] {
+    return base::invalid_argument("--tls-certificate " + file + ": can't be read as a certificate in PEM (" +
+                                  reason() + ")");
+  };
+  const Bio bio = bytes_of(text);
+  ERR_clear_error();
+  // Also of OpenSSL's own form, BEGIN TRUSTED CERTIFICATE.
+  const Certificate own(PEM_read_bio_X509_AUX(bio.get(), nullptr, no_passphrase, nullptr), X509_free);
+  if (own == nullptr || SSL_CTX_use_certificate(context, own.get()) != 1) return fail();
+  SSL_CTX_clear_chain_certs(context);
+  while (const Certificate next = next_certificate(bio.get())) {
+    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return fail();
+  }
+  if (!at_the_end()) return fail();
   return {};
 }
 
-base::Status load_files(SSL_CTX* context, const std::string& certificate, const std::string& key) {
-  if (const base::Status found = readable("--tls-certificate", certificate); !found) return found;
-  if (const base::Status found = readable("--tls-key", key); !found) return found;
+base::Status use_key(SSL_CTX* context, const TlsFiles& files, const std::string& text) {
+  const Bio bio = bytes_of(text);
   ERR_clear_error();
-  if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
-    return base::invalid_argument("--tls-certificate " + certificate +
-                                  ": can't be read as a certificate in PEM (" + reason() + ")");
+  const Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr), EVP_PKEY_free);
+  if (key != nullptr && SSL_CTX_use_PrivateKey(context, key.get()) == 1 &&
+      SSL_CTX_check_private_key(context) == 1) {
+    return {};
   }
+  if (key != nullptr) {
+    return base::invalid_argument("--tls-key " + files.key + ": is not the key of the certificate in " +
+                                  files.certificate);
+  }
+  return base::invalid_argument("--tls-key " + files.key +
+                                ": can't be read as a private key in PEM without a passphrase (" + reason() +
+                                ")");
+}
+
+// Whose clients are trusted. Only these authorities count, not those that the system trusts.
+base::Status use_client_ca(SSL_CTX* context, const TlsFiles& files, const std::string& text) {
+  const auto fail = [&] {
+    return base::invalid_argument("--tls-client-ca " + files.client_ca +
+                                  ": can't be read as certificates in PEM (" + reason() + ")");
+  };
+  const Bio bio = bytes_of(text);
+  X509_STORE* store = SSL_CTX_get_cert_store(context);
+  int count = 0;
   ERR_clear_error();
-  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH) {
-      return base::invalid_argument("--tls-key " + key + ": is not the key of the certificate in " +
-                                    certificate);
+  while (const Certificate next = next_certificate(bio.get())) {
+    // The list of names goes to clients, so that they know which certificate to show.
+    if (X509_STORE_add_cert(store, next.get()) != 1 || SSL_CTX_add_client_CA(context, next.get()) != 1) {
+      return fail();
     }
-    return base::invalid_argument("--tls-key " + key +
-                                  ": can't be read as a private key in PEM without a passphrase (" +
-                                  reason() + ")");
+    ++count;
   }
-  if (SSL_CTX_check_private_key(context) != 1) {
-    return base::invalid_argument("--tls-key " + key + ": is not the key of the certificate in " +
-                                  certificate);
-  }
+  if (count == 0 || !at_the_end()) return fail();
+  const int mode =
+      SSL_VERIFY_PEER | (files.client_auth == ClientAuth::kRequire ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+  SSL_CTX_set_verify(context, mode, nullptr);
+  SSL_CTX_set_verify_depth(context, 8);
+  // A session that is resumed would not be verified again: a certificate that has ended meanwhile, or an
+  // authority that is trusted no more, would still get in.
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  SSL_CTX_set_num_tickets(context, 0);
   return {};
+}
+
+// Seconds since 1970.
+std::int64_t end_of(const X509* certificate) {
+  std::tm when{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) != 1) return 0;
+  return static_cast<std::int64_t>(timegm(&when));
 }
 
 }  // namespace
@@ -144,9 +200,22 @@ void TlsStream::end() {
   if (SSL_shutdown(ssl_.get()) < 0) broken_ = true;
 }
 
-base::Result<std::unique_ptr<TlsContext>> TlsContext::load(const std::string& certificate,
-                                                           const std::string& key) {
-  std::unique_ptr<TlsContext> made(new TlsContext(SSL_CTX_new(TLS_server_method())));
+std::string TlsStream::client_subject() const {
+  const Certificate shown(SSL_get1_peer_certificate(ssl_.get()), X509_free);
+  if (shown == nullptr || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return {};
+  const Bio out(BIO_new(BIO_s_mem()), BIO_free);
+  if (out == nullptr ||
+      X509_NAME_print_ex(out.get(), X509_get_subject_name(shown.get()), 0, XN_FLAG_RFC2253) < 0) {
+    return {};
+  }
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(out.get(), &text);
+  return {text, static_cast<std::size_t>(std::max(length, 0L))};
+}
+
+base::Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsFiles& files,
+                                                                 const TlsTexts& texts) {
+  std::shared_ptr<TlsContext> made(new TlsContext(SSL_CTX_new(TLS_server_method())));
   SSL_CTX* context = made->context_.get();
   if (context == nullptr) return base::fail(base::Code::kInternal, "OpenSSL can't start: " + reason());
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
@@ -160,9 +229,18 @@ base::Result<std::unique_ptr<TlsContext>> TlsContext::load(const std::string& ce
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets need none
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, nullptr);
   SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-  if (const base::Status loaded = load_files(context, certificate, key); !loaded) {
-    return std::unexpected(loaded.error());
+  if (const base::Status used = use_certificate(context, files.certificate, texts.certificate); !used) {
+    return std::unexpected(used.error());
   }
+  if (const base::Status used = use_key(context, files, texts.key); !used) {
+    return std::unexpected(used.error());
+  }
+  if (files.client_auth != ClientAuth::kNone) {
+    if (const base::Status used = use_client_ca(context, files, texts.client_ca); !used) {
+      return std::unexpected(used.error());
+    }
+  }
+  made->expiry_ = end_of(SSL_CTX_get0_certificate(context));
   return made;
 }
 

@@ -1,5 +1,7 @@
 #include "net/tls_handshake.h"
 
+#include <utility>
+
 #include "net/http1_connection.h"
 #include "net/http2_connection.h"
 
@@ -9,6 +11,12 @@ void TlsHandshake::start() {
   state_.add(shared_from_this());
   if (state_.draining()) return close();
   set_deadline(state_.limits.header_timeout);
+  given_ = deadline();
+  if (watch()) go_on();
+}
+
+void TlsHandshake::on_writable() {
+  if (!std::exchange(wants_room_, false)) return Connection::on_writable();
   go_on();
 }
 
@@ -17,13 +25,12 @@ void TlsHandshake::go_on() {
     case TlsStream::Step::kDone:
       return done();
     case TlsStream::Step::kWantsRead:
+      found_nothing();
       return wait_readable();
     case TlsStream::Step::kWantsWrite:
-      socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
-                         [this, keep = self()](const boost::system::error_code& error) {
-                           if (!error && !closed()) go_on();
-                         });
-      return;
+      wants_room_ = true;
+      wait_writable();
+      return set_deadline_at(given_);
     default:
       return failed();
   }
@@ -31,6 +38,11 @@ void TlsHandshake::go_on() {
 
 void TlsHandshake::done() {
   const auto keep = self();
+  if (std::string subject = tls_->client_subject(); !subject.empty()) {
+    auto known = std::make_shared<Peer>(*peer_);
+    known->certificate = std::move(subject);
+    peer_ = std::move(known);
+  }
   if (tls_->protocol() == "h2") {
     std::make_shared<Http2Connection>(state_, release_wire())->start({});
   } else {

@@ -17,11 +17,15 @@ class TlsHandshake final : public Connection, public std::enable_shared_from_thi
  private:
   std::shared_ptr<Connection> self() override { return shared_from_this(); }
   void on_readable() override { go_on(); }
+  void on_writable() override;
   void on_sent() override {}
 
   void go_on();
   void done();
   void failed();
+
+  base::TimePoint given_{};  // until when it has to be done
+  bool wants_room_ = false;  // the handshake does, not an answer
 };
 
 }  // namespace saccade::net

@@ -1,8 +1,11 @@
 #include "net/websocket_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <simdjson.h>
+
+#include "runtime/memory_in_flight.h"
 
 namespace saccade::net {
 
@@ -23,6 +26,7 @@ std::shared_ptr<Connection> WebSocketConnection::self() {
 void WebSocketConnection::start(std::string_view received) {
   const auto keep = self();
   state_.add(keep);
+  if (!watch()) return;
   set_deadline(state_.limits.websocket_ping_after);
   buffer_.append(received);
   if (state_.draining()) return drain();
@@ -83,7 +87,13 @@ std::size_t WebSocketConnection::process(std::span<char> bytes) {
       violate({kCloseTooBig, "the message is larger than the server takes"});
       break;
     }
-    if (bytes.size() - consumed - header->size < header->length) break;
+    const std::size_t there = bytes.size() - consumed - header->size;
+    if (data && (there < header->length || !header->final) &&
+        runtime::memory_in_flight().full(std::min<std::size_t>(there, header->length))) {
+      violate({kCloseTryAgainLater, kMemoryFull});
+      break;
+    }
+    if (there < header->length) break;
     const std::span<char> payload = bytes.subspan(consumed + header->size, header->length);
     unmask(payload, header->mask);
     on_frame(*header, {payload.data(), payload.size()});
@@ -119,13 +129,12 @@ void WebSocketConnection::on_data(const FrameHeader& header, std::string_view pa
   }
   if (!fragmented && header.final) return deliver(header.opcode == Opcode::kBinary, payload);
   if (!continues) message_opcode_ = header.opcode;
-  message_ += payload;
+  message_.append(payload);
   if (!header.final) return;
   const bool binary = message_opcode_ == Opcode::kBinary;
   message_opcode_ = Opcode::kContinuation;
-  std::string whole = std::exchange(message_, {});
-  whole.reserve(whole.size() + kBodyPadding);
-  deliver(binary, whole);
+  const ReceiveBuffer whole = std::move(message_);
+  deliver(binary, whole.view());
 }
 
 void WebSocketConnection::deliver(bool binary, std::string_view payload) {
@@ -152,13 +161,22 @@ void WebSocketConnection::reply(std::uint64_t ticket, bool binary, std::string p
   if (was_saturated && !closed()) go_on();
 }
 
+void WebSocketConnection::close(std::uint64_t ticket, std::uint16_t code, std::string_view reason) {
+  if (closed() || lingering() || stopped_reading_ || ticket < first_ticket_) return;
+  slots_.resize(ticket - first_ticket_);
+  stopped_reading_ = true;
+  closing_code_ = code;
+  closing_reason_ = reason;
+  close_when_answered();
+}
+
 // Sends at once when nothing more is to come this turn, else leaves it to a flush at the turn's end.
 void WebSocketConnection::flush_ready() {
   if (ready_.empty()) return;
   if (slots_.empty() && !processing_) return flush();
   if (flush_posted_) return;
   flush_posted_ = true;
-  state_.loop.post([this, keep = self()] {
+  state_.loop.at_turn_end([this, keep = self()] {
     flush_posted_ = false;
     flush();
   });
@@ -172,7 +190,7 @@ void WebSocketConnection::flush() {
     if (ready_.capacity() > 4096) ready_.shrink_to_fit();
     if (!sent) return;
   }
-  if (slots_.empty() && closing_code_ != 0) return close_with(closing_code_, "");
+  if (slots_.empty() && closing_code_ != 0) return close_with(closing_code_, closing_reason_);
   go_on();
 }
 
@@ -187,7 +205,7 @@ void WebSocketConnection::on_close_frame(std::string_view payload) {
 void WebSocketConnection::close_when_answered() {
   if (slots_.empty() && !flush_posted_ && closing_code_ != 0) {
     if (!ready_.empty() && !send(std::exchange(ready_, {}))) return;
-    close_with(closing_code_, "");
+    close_with(closing_code_, closing_reason_);
   }
 }
 

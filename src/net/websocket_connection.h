@@ -26,8 +26,11 @@ class WebSocketConnection final : public Connection, public WebSocketPeer {
   void drain() override;
 
   void reply(std::uint64_t ticket, bool binary, std::string payload) override;
+  void close(std::uint64_t ticket, std::uint16_t code, std::string_view reason) override;
+  using Connection::close;
   runtime::EventLoop& loop() override { return state_.loop; }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return gone_; }
+  const Peer& peer() const override { return *peer_; }
 
  private:
   struct Slot {
@@ -57,7 +60,7 @@ class WebSocketConnection final : public Connection, public WebSocketPeer {
 
   std::unique_ptr<WebSocketSession> session_;
   ReceiveBuffer buffer_;
-  std::string message_;                            // the fragments so far
+  ReceiveBuffer message_;                          // the fragments so far
   Opcode message_opcode_ = Opcode::kContinuation;  // of the fragmented message under way; kContinuation: none
   std::deque<Slot> slots_;                         // unanswered messages, oldest first
   std::uint64_t first_ticket_ = 0;                 // of slots_.front()
@@ -66,6 +69,7 @@ class WebSocketConnection final : public Connection, public WebSocketPeer {
   bool processing_ = false;
   bool stopped_reading_ = false;    // a close is under way: no more messages are taken
   std::uint16_t closing_code_ = 0;  // sent once all messages are answered; 0: none is waiting
+  std::string closing_reason_;
   bool pinged_ = false;
 };
 

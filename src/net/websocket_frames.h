@@ -30,6 +30,7 @@ enum CloseCode : std::uint16_t {
   kCloseNoStatus = 1005,  // never on the wire
   kCloseInvalidData = 1007,
   kCloseTooBig = 1009,
+  kCloseTryAgainLater = 1013,  // as IANA has registered it
   kCloseInternalError = 1011,
 };
 

@@ -129,12 +129,14 @@ std::string wrap_result(std::string_view result, const request::ModelSignature& 
   append_string(out, model.name);
   out += ",\"version\":";
   append_string(out, model.version);
-  out += ",\"request_id\":\"";
-  char id[base::kUuidTextLength];
-  envelope.request_id.write(id);
-  out.append(id, sizeof id);
-  out += "\",\"timestamp\":";
-  append_timestamp(out, envelope.unix_micros);
+  if (envelope.request_id != base::Uuid{}) {
+    out += ",\"request_id\":\"";
+    char id[base::kUuidTextLength];
+    envelope.request_id.write(id);
+    out.append(id, sizeof id);
+    out += "\",\"timestamp\":";
+    append_timestamp(out, envelope.unix_micros);
+  }
   if (!envelope.client_id.empty()) {
     out += ",\"id\":";
     out += envelope.client_id;

@@ -28,7 +28,7 @@ void append_result(std::string& out, const request::InferenceResponse& response,
 void append_timestamp(std::string& out, std::int64_t unix_micros);
 
 struct Envelope {
-  base::Uuid request_id;
+  base::Uuid request_id;  // all zero: neither it nor the time is said, so that equal results are equal bytes
   std::int64_t unix_micros = 0;
   std::string_view client_id;  // as JSON; empty: none
 };

@@ -34,8 +34,8 @@ LogMetrics::LogMetrics(observe::Registry& registry, const std::shared_ptr<const 
       failed_commits(
           registry.counter("saccade_log_failed_commits_total",
                            "Commits of the prediction log that failed; their rows are tried again.")),
-      database_bytes(
-          registry.gauge("saccade_log_database_bytes", "Size of the prediction log's database file.")),
+      feedback(registry.counter("saccade_log_feedback_total", "Feedback stored with predictions.")),
+      database_bytes(registry.gauge("saccade_log_database_bytes", "Size of the prediction log's database.")),
       deleted_by_age(deleted(registry, "age")),
       deleted_by_size(deleted(registry, "size")) {
   registry.gauge_from("saccade_log_queue_rows", "Predictions that wait to be stored.", {},

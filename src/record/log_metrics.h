@@ -20,6 +20,7 @@ struct LogMetrics {
   observe::Counter& lost_closed;   // appended after close(), or given up by it
   observe::Histogram& commit_duration;
   observe::Counter& failed_commits;
+  observe::Counter& feedback;  // stored
   observe::Gauge& database_bytes;
   observe::Counter& deleted_by_age;
   observe::Counter& deleted_by_size;

@@ -1,12 +1,11 @@
 #include "record/log_writer.h"
 
 #include <algorithm>
-#include <csignal>
-#include <pthread.h>
 #include <string>
 #include <utility>
 
 #include "observe/log.h"
+#include "record/thread_start.h"
 
 namespace saccade::record {
 namespace {
@@ -14,31 +13,19 @@ namespace {
 // One transaction's most: a few milliseconds, so that a row whose commit is waited for comes up soon.
 constexpr std::size_t kGroupRows = 4'096;
 constexpr std::size_t kGroupBytes = 8 << 20;
-// Retention works so long between two commits, and begins so often.
-constexpr auto kRetentionSlice = std::chrono::milliseconds(5);
-constexpr auto kRetentionInterval = std::chrono::milliseconds(200);
+// Feedback that waits for its prediction is tried so often; no more of it may wait than this.
+constexpr auto kFeedbackInterval = std::chrono::milliseconds(50);
+constexpr std::size_t kMostWaitingFeedback = 4'096;
 constexpr auto kReportInterval = std::chrono::seconds(5);
-
-// Signals are for the event loops; a file-size limit becomes an error of the write instead of the process's
-// end.
-void leave_signals_to_others() {
-  sigset_t blocked;
-  sigfillset(&blocked);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGPROF})
-    sigdelset(&blocked, fault);
-  pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
-}
 
 }  // namespace
 
-LogWriter::LogWriter(WriterOptions options, std::unique_ptr<SqliteStore> store,
-                     std::shared_ptr<WriteQueue> queue, SqliteReader& reader, LogMetrics& metrics)
-    : options_(std::move(options)),
+LogWriter::LogWriter(WriterOptions options, std::unique_ptr<LogStore> store,
+                     std::shared_ptr<WriteQueue> queue, LogMetrics& metrics)
+    : options_(options),
       queue_(std::move(queue)),
-      reader_(reader),
       metrics_(metrics),
       store_(std::move(store)),
-      retention_(options_.retention_age, options_.retention_bytes, metrics),
       losses_reported_(metrics.lost_full.value()),
       thread_([this] { run(); }) {}
 
@@ -47,9 +34,8 @@ void LogWriter::join() {
 }
 
 void LogWriter::run() {
-  pthread_setname_np(pthread_self(), "prediction-log");
-  leave_signals_to_others();
-  look();
+  begin_thread("prediction-log");
+  maintain();
   do {
     wait();
     queue_->take(pending_);
@@ -63,11 +49,7 @@ void LogWriter::run() {
     report_losses(base::now());
     maintain();
   } while (!finished());
-  if (store_) {  // readers of other processes may keep SQLite from its own at the close
-    if (auto moved = store_->checkpoint(); !moved)
-      observe::log_warning("{} (at the close)", moved.error().message);
-  }
-  store_.reset();
+  store_->close();
 }
 
 void LogWriter::wait() {
@@ -75,8 +57,10 @@ void LogWriter::wait() {
   if (trouble_ && now < trouble_->retry_at) {
     queue_->wait_for_waiter(trouble_->retry_at);
   } else if (pending_.empty()) {
-    if (retention_.busy()) {
+    if (store_->tidying()) {
       queue_->wait_for_batch(base::Duration(0), now);
+    } else if (!waiting_.empty()) {
+      queue_->wait_for_batch(options_.flush_interval, now + kFeedbackInterval);
     } else {
       queue_->wait_for_batch(options_.flush_interval, now + options_.look_interval);
     }
@@ -90,6 +74,7 @@ bool LogWriter::may_try() const {
 // ---- storing
 
 void LogWriter::store_pending() {
+  if (pending_.empty() && !waiting_.empty() && store_->open()) (void)insert_feedback({});
   while (!pending_.empty()) {
     if (const base::Status stored = store_group(next_group()); !stored) {
       metrics_.failed_commits.add();
@@ -115,15 +100,38 @@ std::size_t LogWriter::next_group() const {
 }
 
 base::Status LogWriter::store_group(std::size_t chunks) {
-  if (auto opened = open_store(); !opened) return opened;
+  if (auto opened = store_->open(); !opened) return opened;
   std::vector<Row*> rows;
+  std::vector<Row*> feedback;
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < chunks; ++i) {
     for (Row& row : pending_[i]) {
-      rows.push_back(&row);
+      (row.prediction.feedback ? feedback : rows).push_back(&row);
       bytes += row.bytes;
     }
   }
+  const std::size_t places = rows.size() + feedback.size();
+  if (auto inserted = insert_rows(rows); !inserted) return inserted;
+  if (!feedback.empty() || !waiting_.empty()) {
+    // The rows are stored; a failure here is answered to those who gave the feedback, who may give it again.
+    if (auto inserted = insert_feedback(feedback); !inserted) {
+      for (Row* row : feedback) std::exchange(row->done, {})(std::unexpected(inserted.error()));
+    }
+  }
+  queue_->release(places, bytes);  // before the answers: who has one may count on the place
+  for (Row* row : rows) {
+    if (row->done) row->done({});
+  }
+  for (; chunks > 0; --chunks) {
+    queue_->recycle(std::move(pending_.front()));
+    pending_.pop_front();
+  }
+  return {};
+}
+
+// After success those that were refused have been told so.
+base::Status LogWriter::insert_rows(std::vector<Row*>& rows) {
+  if (rows.empty()) return {};
   // Producers' rows come one producer after the other: in the order of ids each goes to the end of the table.
   std::ranges::sort(rows, {}, [](const Row* row) { return row->prediction.id; });
   std::vector<const Prediction*> predictions;
@@ -135,41 +143,54 @@ base::Status LogWriter::store_group(std::size_t chunks) {
   if (!refused) return std::unexpected(refused.error());
   metrics_.commit_duration.observe(base::now() - began);
   metrics_.rows.add(rows.size() - refused->size());
-  queue_->release(rows.size(), bytes);  // before the answers: who has one may count on the place
-  answer(rows, *refused);
-  for (; chunks > 0; --chunks) {
-    queue_->recycle(std::move(pending_.front()));
-    pending_.pop_front();
+  for (const auto& [place, error] : *refused) {
+    metrics_.lost_refused.add();
+    if (rows[place]->done) std::exchange(rows[place]->done, {})(std::unexpected(error));
+  }
+  if (!refused->empty()) {
+    observe::log_warning("{} (and {} more rows of the same commit not stored)",
+                         refused->front().second.message, refused->size() - 1);
   }
   return {};
 }
 
-void LogWriter::answer(const std::vector<Row*>& rows, const std::vector<SqliteStore::Refused>& refused) {
-  for (const auto& [place, error] : refused) {
-    metrics_.lost_refused.add();
-    if (rows[place]->done) std::exchange(rows[place]->done, {})(std::unexpected(error));
+// ---- feedback
+
+base::Status LogWriter::insert_feedback(const std::vector<Row*>& rows) {
+  std::vector<std::shared_ptr<PendingFeedback>> all = std::exchange(waiting_, {});
+  for (Row* row : rows) all.push_back(row->prediction.feedback);
+  std::vector<const Feedback*> given;
+  given.reserve(all.size());
+  for (const auto& pending : all) given.push_back(&pending->feedback);
+  auto outcomes = store_->insert_feedback(given);
+  if (!outcomes) {
+    all.resize(all.size() - rows.size());
+    for (const auto& pending : all) pending->done(std::unexpected(outcomes.error()));
+    return std::unexpected(outcomes.error());
   }
-  if (!refused.empty()) {
-    observe::log_warning("{} (and {} more rows of the same commit not stored)",
-                         refused.front().second.message, refused.size() - 1);
+  for (std::size_t i = 0; i < all.size(); ++i) settle(std::move(all[i]), (*outcomes)[i]);
+  for (Row* row : rows) row->done = {};  // settled
+  return {};
+}
+
+void LogWriter::settle(std::shared_ptr<PendingFeedback> pending, LogStore::Outcome& outcome) {
+  if (!outcome) return pending->done(std::unexpected(std::move(outcome.error())));
+  if (*outcome) {
+    metrics_.feedback.add();
+    return pending->done(std::move(**outcome));
   }
-  for (Row* row : rows) {
-    if (row->done) row->done({});
+  if (base::now() < pending->until && waiting_.size() < kMostWaitingFeedback && !queue_->closed()) {
+    waiting_.push_back(std::move(pending));
+    return;
   }
+  pending->done(base::fail(base::Code::kNotFound, "there is no prediction " + pending->feedback.id.text() +
+                                                      " in the log (it may have been deleted, or lost)"));
 }
 
 // ---- trouble
 
-base::Status LogWriter::open_store() {
-  if (store_) return {};
-  auto opened = SqliteStore::open(options_.store);
-  if (!opened) return std::unexpected(opened.error());
-  store_ = std::move(*opened);
-  return {};
-}
-
 void LogWriter::begin_trouble(const base::Error& error) {
-  store_.reset();
+  store_->drop();
   const base::TimePoint now = base::now();
   if (!trouble_) {
     trouble_ = Trouble{.error = {}, .since = now, .retry_at = {}, .pause = options_.first_retry};
@@ -183,7 +204,7 @@ void LogWriter::begin_trouble(const base::Error& error) {
 
 void LogWriter::end_trouble() {
   if (!trouble_) return;
-  observe::log_warning("{}storing again after {:.1f} s", naming(options_.store.path),
+  observe::log_warning("{}storing again after {:.1f} s", store_->naming(),
                        base::seconds(base::now() - trouble_->since));
   trouble_.reset();
 }
@@ -213,7 +234,8 @@ std::size_t LogWriter::refuse(bool only_waiters, const base::Error& error, obser
   }
   std::erase_if(pending_, [](const Chunk& chunk) { return chunk.empty(); });
   queue_->release(places, bytes);
-  counter.add(refused.size());
+  counter.add(static_cast<std::uint64_t>(
+      std::ranges::count_if(refused, [](const Row& row) { return row.prediction.feedback == nullptr; })));
   for (Row& row : refused) {
     if (row.done) row.done(std::unexpected(error));
   }
@@ -223,43 +245,16 @@ std::size_t LogWriter::refuse(bool only_waiters, const base::Error& error, obser
 // ---- between commits
 
 void LogWriter::maintain() {
-  const base::TimePoint now = base::now();
-  if (now >= next_look_) look();
-  if (!store_) return;
-  base::Status status;
-  if (store_->checkpoint_due()) status = store_->checkpoint();
-  if (now >= next_retention_) {
-    next_retention_ = now + kRetentionInterval;
-    if (options_.retention_age.count() > 0 || options_.retention_bytes > 0) retention_.begin();
-  }
-  // At least one step, so that a queue that always has somebody waiting does not stop it.
-  for (bool more = status.has_value() && retention_.busy(); more;) {
-    status = retention_.step(*store_);
-    more = status && retention_.busy() && !queue_->urgent() && base::now() < now + kRetentionSlice;
-  }
+  const base::Status status = store_->tidy([this] { return queue_->urgent(); });
   if (!status && !maintenance_failed_) observe::log_warning("{} (while tidying up)", status.error().message);
-  maintenance_failed_ = !status || (maintenance_failed_ && retention_.busy());
-}
-
-void LogWriter::look() {
-  next_look_ = base::now() + options_.look_interval;
-  if (!store_) return;
-  if (store_->displaced()) {
-    observe::log_warning("{}was moved away or removed while in use; a new file is begun",
-                         naming(options_.store.path));
-    reader_.drop_connections();
-    store_.reset();
-    if (auto opened = open_store(); !opened) begin_trouble(opened.error());
-    return;
-  }
-  if (const auto size = store_->size()) metrics_.database_bytes.set(size->bytes());
+  maintenance_failed_ = !status || (maintenance_failed_ && store_->tidying());
 }
 
 void LogWriter::report_losses(base::TimePoint now) {
   if (now < next_report_) return;
   const std::uint64_t lost = metrics_.lost_full.value();
   if (lost == losses_reported_) return;
-  observe::log_warning("{}{} predictions were lost because the queue was full", naming(options_.store.path),
+  observe::log_warning("{}{} predictions were lost because the queue was full", store_->naming(),
                        lost - losses_reported_);
   losses_reported_ = lost;
   next_report_ = now + kReportInterval;
@@ -287,6 +282,9 @@ bool LogWriter::finished() {
     }
     give_up();
   }
+  for (const auto& pending : std::exchange(waiting_, {})) {
+    pending->done(base::fail(base::Code::kUnavailable, store_->naming() + "is closed"));
+  }
   next_report_ = {};
   report_losses(now);
   return true;
@@ -299,7 +297,7 @@ void LogWriter::give_up() {
     queue_->take(pending_);
     count += refuse(false, error, metrics_.lost_closed);
   } while (!queue_->empty());
-  observe::log_error("{}{} predictions were given up at the close: {}", naming(options_.store.path), count,
+  observe::log_error("{}{} predictions were given up at the close: {}", store_->naming(), count,
                      error.message);
 }
 

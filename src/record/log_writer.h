@@ -1,5 +1,5 @@
 // The one thread that writes the log: takes what has gathered in the queue, commits it in groups, and between
-// the commits keeps the file in shape (checkpoints, retention).
+// the commits lets the store tidy up.
 //
 // When a commit fails (disk full, file locked by another process for longer than the busy time-out, I/O
 // error):
@@ -18,8 +18,8 @@
 // close() commits everything first. If that goes on failing for `close_patience` the rest is given up:
 // counted, logged, and answered with an error where somebody waits.
 //
-// A file that is moved away or removed under a running server is noticed within `look_interval`: a new one is
-// begun.
+// Feedback is stored behind the predictions of the same group. Where its prediction is not there yet (an
+// answer may be quicker than its row) it is tried again with each group, for `feedback_patience`.
 #pragma once
 
 #include <chrono>
@@ -31,29 +31,26 @@
 
 #include "base/clock.h"
 #include "record/log_metrics.h"
-#include "record/retention.h"
-#include "record/sqlite_reader.h"
-#include "record/sqlite_store.h"
+#include "record/log_store.h"
 #include "record/write_queue.h"
 
 namespace saccade::record {
 
 struct WriterOptions {
-  StoreOptions store;
   std::chrono::milliseconds flush_interval{100};
   std::chrono::milliseconds first_retry{50};  // doubled with each failure, up to:
   std::chrono::milliseconds longest_retry{2'000};
   std::chrono::milliseconds close_patience{10'000};
-  std::chrono::milliseconds look_interval{2'000};  // between looks at the file's size and name
-  std::chrono::seconds retention_age{0};
-  std::int64_t retention_bytes = 0;
+  std::chrono::milliseconds look_interval{
+      2'000};  // between looks at what there is to tidy, when nothing comes
+  std::chrono::milliseconds feedback_patience{2'000};
 };
 
 class LogWriter {
  public:
-  // Starts the thread. `reader` and `metrics` outlive it.
-  LogWriter(WriterOptions options, std::unique_ptr<SqliteStore> store, std::shared_ptr<WriteQueue> queue,
-            SqliteReader& reader, LogMetrics& metrics);
+  // Starts the thread. `metrics` outlives it.
+  LogWriter(WriterOptions options, std::unique_ptr<LogStore> store, std::shared_ptr<WriteQueue> queue,
+            LogMetrics& metrics);
   // The queue must have been closed: the thread ends when it has stored what was in it.
   void join();
 
@@ -71,33 +68,31 @@ class LogWriter {
   void store_pending();
   base::Status store_group(std::size_t chunks);
   std::size_t next_group() const;
-  void answer(const std::vector<Row*>& rows, const std::vector<SqliteStore::Refused>& refused);
-  base::Status open_store();
+  base::Status insert_rows(std::vector<Row*>& rows);
+  base::Status insert_feedback(const std::vector<Row*>& rows);
+  void answer(const std::vector<Row*>& rows, const std::vector<LogStore::Refused>& refused);
+  void settle(std::shared_ptr<PendingFeedback> pending, LogStore::Outcome& outcome);
   void begin_trouble(const base::Error& error);
   void end_trouble();
   void refuse_waiters();
   std::size_t refuse(bool only_waiters, const base::Error& error, observe::Counter& counter);
   void maintain();
-  void look();
   void report_losses(base::TimePoint now);
   bool finished();
   void give_up();
 
   const WriterOptions options_;
   const std::shared_ptr<WriteQueue> queue_;
-  SqliteReader& reader_;
   LogMetrics& metrics_;
 
   // The thread's own from here on.
-  std::unique_ptr<SqliteStore> store_;  // null after trouble, until it could be opened again
-  Retention retention_;
-  std::deque<Chunk> pending_;  // taken from the queue and not yet stored
+  std::unique_ptr<LogStore> store_;
+  std::deque<Chunk> pending_;                              // taken from the queue and not yet stored
+  std::vector<std::shared_ptr<PendingFeedback>> waiting_;  // feedback whose prediction is not there yet
   std::optional<Trouble> trouble_;
   bool maintenance_failed_ = false;  // and logged
   std::uint64_t losses_reported_ = 0;
   base::TimePoint next_report_;
-  base::TimePoint next_look_;
-  base::TimePoint next_retention_;
   std::optional<base::TimePoint> closing_since_;
 
   std::thread thread_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "record/postgres_log.h"
 #include "record/prediction_log.h"
 #include "record/sqlite_log.h"
 
@@ -13,8 +14,8 @@ namespace saccade::record {
 namespace {
 
 constexpr const char* kRight =
-    "right would be sqlite:predictions.db (relative), sqlite:///var/lib/saccade/predictions.db (absolute) or "
-    "none";
+    "right would be sqlite:predictions.db (relative), sqlite:///var/lib/saccade/predictions.db (absolute), "
+    "postgresql://user@host:5432/database or none";
 
 std::string lower(std::string_view text) {
   std::string lowered(text);
@@ -58,14 +59,18 @@ base::Result<std::unique_ptr<PredictionLog>> open_log(const std::string& url, co
   if (scheme == "sqlite") {
     auto path = sqlite_path(url, std::string_view(url).substr(colon + 1));
     if (!path) return std::unexpected(path.error());
-    WriterOptions writer;
-    writer.store.path = std::move(*path);
-    auto log = SqliteLog::open(options, std::move(writer), registry);
+    FileOptions file;
+    file.store.path = std::move(*path);
+    auto log = SqliteLog::open(options, std::move(file), {}, registry);
     if (!log) return std::unexpected(log.error());
     return std::move(*log);
   }
   if (scheme == "postgresql" || scheme == "postgres") {
-    return base::invalid_argument("log URL: this build has no PostgreSQL store yet; " + std::string(kRight));
+    const auto address = PostgresAddress::parse(url);
+    if (!address) return base::invalid_argument(address.error().message + "; " + kRight);
+    auto log = PostgresLog::open(*address, options, registry);
+    if (!log) return std::unexpected(log.error());
+    return std::move(*log);
   }
   if (is_scheme(scheme)) {
     return base::invalid_argument("log URL: unknown store \"" + scheme + "\"; " + std::string(kRight));

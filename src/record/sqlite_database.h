@@ -45,8 +45,12 @@ class Statement {
   // Ready for the next use; what was bound stays bound.
   void reset() { sqlite3_reset(handle_.get()); }
 
+  int bind(int parameter, double value) { return sqlite3_bind_double(handle_.get(), parameter, value); }
+
   // Columns count from 0; valid after a step() that gave SQLITE_ROW.
   std::int64_t number(int column) const { return sqlite3_column_int64(handle_.get(), column); }
+  double real(int column) const { return sqlite3_column_double(handle_.get(), column); }
+  bool is_null(int column) const { return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL; }
   std::string text(int column) const;
   base::Uuid uuid(int column) const;
 

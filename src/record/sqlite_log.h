@@ -5,36 +5,38 @@
 #include <memory>
 #include <mutex>
 
-#include "record/log_metrics.h"
+#include "record/log_intake.h"
 #include "record/log_writer.h"
 #include "record/prediction_log.h"
+#include "record/spill_metrics.h"
+#include "record/sqlite_file.h"
 #include "record/sqlite_reader.h"
-#include "record/write_queue.h"
 
 namespace saccade::record {
 
 class SqliteLog final : public PredictionLog {
  public:
-  // Opens the file of `writer.store.path`, relative or absolute; what `options` says overrides `writer`,
-  // whose other members tests set.
-  static base::Result<std::unique_ptr<SqliteLog>> open(const LogOptions& options, WriterOptions writer,
-                                                       observe::Registry& registry);
+  // Opens the file of `file.store.path`, relative or absolute; what `options` says overrides `file` and
+  // `writer`, whose other members tests set.
+  static base::Result<std::unique_ptr<SqliteLog>> open(const LogOptions& options, FileOptions file,
+                                                       WriterOptions writer, observe::Registry& registry);
   ~SqliteLog() override;
   SqliteLog(const SqliteLog&) = delete;
   SqliteLog& operator=(const SqliteLog&) = delete;
 
   void append(Prediction prediction, Wait wait, Done done) override;
+  void append_feedback(Feedback feedback, FeedbackDone done) override;
   base::Result<std::optional<StoredPrediction>> find(const base::Uuid& id) override;
   base::Result<std::vector<StoredPrediction>> list(const Query& query) override;
   void close() override;
 
  private:
-  SqliteLog(WriterOptions writer, std::unique_ptr<SqliteStore> store, const QueueLimits& limits,
-            observe::Registry& registry);
+  SqliteLog(const LogOptions& options, FileOptions file, const WriterOptions& writer,
+            std::unique_ptr<SqliteStore> store, observe::Registry& registry);
 
   const std::filesystem::path path_;
-  const std::shared_ptr<WriteQueue> queue_;
-  LogMetrics metrics_;
+  LogIntake intake_;
+  SpillMetrics spill_metrics_;  // a file needs no spill; the figures are there for dashboards of either
   SqliteReader reader_;
   std::mutex close_mutex_;
   LogWriter writer_;

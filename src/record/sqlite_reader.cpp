@@ -11,31 +11,46 @@ namespace {
 
 constexpr std::size_t kIdleConnections = 4;
 constexpr int kStepsBetweenLooks = 10'000;  // of SQLite's machine, well under a millisecond
-// A row's time is read next to its id but not in the same instant, and ids run ahead of a clock that was set
-// back.
-constexpr std::int64_t kIdBeforeTimeMicros = 10'000'000;
-
-constexpr const char* kFind =
-    "SELECT id, time, model, version, client_id, result, latency_us, input FROM predictions WHERE id = ?1";
-constexpr const char* kList =
-    "SELECT id, time, model, version, client_id, result, latency_us, input FROM predictions "
-    "WHERE id >= ?1 AND time >= ?2 ORDER BY id DESC LIMIT ?3";
+constexpr std::string_view kSelect =
+    "SELECT p.id, p.time, model, version, client_id, result, latency_us, input, f.time, truth, weight, "
+    "comment "
+    "FROM predictions p LEFT JOIN feedback f ON f.id = p.id ";
+constexpr const char* kFind = "WHERE p.id = ?1";
+constexpr const char* kList = "WHERE p.id >= ?1 AND p.time >= ?2 ORDER BY p.id DESC LIMIT ?3";
 constexpr const char* kListOfModel =
-    "SELECT id, time, model, version, client_id, result, latency_us, input FROM predictions "
-    "WHERE id >= ?1 AND time >= ?2 AND model = ?4 ORDER BY id DESC LIMIT ?3";
-
-StoredPrediction read_row(const Statement& statement) {
-  return {.id = statement.uuid(0),
-          .unix_micros = statement.number(1),
-          .model = statement.text(2),
-          .version = statement.text(3),
-          .client_id = statement.text(4),
-          .result = statement.text(5),
-          .latency_micros = statement.number(6),
-          .input = statement.text(7)};
-}
+    "WHERE p.id >= ?1 AND p.time >= ?2 AND model = ?4 ORDER BY p.id DESC LIMIT ?3";
 
 }  // namespace
+
+StoredPrediction read_row(const Statement& statement) {
+  StoredPrediction row{.id = statement.uuid(0),
+                       .unix_micros = statement.number(1),
+                       .model = statement.text(2),
+                       .version = statement.text(3),
+                       .client_id = statement.text(4),
+                       .result = statement.text(5),
+                       .latency_micros = statement.number(6),
+                       .input = statement.text(7)};
+  if (!statement.is_null(8)) {
+    row.feedback = Feedback{.id = row.id,
+                            .unix_micros = statement.number(8),
+                            .truth = statement.text(9),
+                            .weight = statement.real(10),
+                            .comment = statement.text(11)};
+  }
+  return row;
+}
+
+// A row's time is read next to its id but not in the same instant, and ids run ahead of a clock that was set
+// back.
+base::Uuid first_id_since(std::int64_t unix_micros) {
+  constexpr std::int64_t kIdBeforeTimeMicros = 10'000'000;
+  return base::Uuid::first_at(std::max<std::int64_t>(unix_micros - kIdBeforeTimeMicros, 0));
+}
+
+std::string row_query(std::string_view which) {
+  return std::string(kSelect) += which;
+}
 
 // One thread's at a time.
 class SqliteReader::Connection {
@@ -48,7 +63,7 @@ class SqliteReader::Connection {
     for (const auto& [statement, sql] : {std::pair{&connection->find_, kFind},
                                          {&connection->list_, kList},
                                          {&connection->list_of_model_, kListOfModel}}) {
-      auto prepared = connection->database_.prepare(sql);
+      auto prepared = connection->database_.prepare(row_query(sql));
       if (!prepared) return std::unexpected(prepared.error());
       *statement = std::move(*prepared);
     }
@@ -118,7 +133,7 @@ base::Result<std::vector<StoredPrediction>> SqliteReader::list(const Query& quer
   if (!connection) return std::unexpected(connection.error());
   Statement& statement = query.model.empty() ? (*connection)->list() : (*connection)->list_of_model();
   const std::int64_t since = std::max<std::int64_t>(query.since_micros, 0);
-  const base::Uuid first = base::Uuid::first_at(std::max<std::int64_t>(since - kIdBeforeTimeMicros, 0));
+  const base::Uuid first = first_id_since(since);
   statement.bind(1, first);
   statement.bind(2, since);
   statement.bind(3, query.limit);

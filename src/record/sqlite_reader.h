@@ -15,8 +15,16 @@
 
 #include "base/error.h"
 #include "record/prediction_log.h"
+#include "record/sqlite_database.h"
 
 namespace saccade::record {
+
+// Whole rows with their feedback: the query, up to and without its WHERE, and what it gives. The tables are p
+// and f.
+std::string row_query(std::string_view which);
+StoredPrediction read_row(const Statement& statement);
+// No row answered since then has a smaller id.
+base::Uuid first_id_since(std::int64_t unix_micros);
 
 class SqliteReader {
  public:

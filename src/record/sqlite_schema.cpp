@@ -23,9 +23,18 @@ constexpr const char* kCreate =
     "result TEXT NOT NULL,"              // a JSON object
     "latency_us INTEGER NOT NULL,"       //
     "input TEXT) WITHOUT ROWID;"         // a JSON object; NULL unless inputs are kept
-    "PRAGMA application_id=1398891363;"  // kApplicationId
-    "PRAGMA user_version=1";             // kSchemaVersion
-static_assert(kApplicationId == 1398891363 && kSchemaVersion == 1);
+    "PRAGMA application_id=1398891363";  // kApplicationId
+static_assert(kApplicationId == 1398891363);
+
+constexpr const char* kToVersion2 =
+    "CREATE TABLE feedback("
+    "id BLOB PRIMARY KEY NOT NULL,"  // the prediction's
+    "time INTEGER NOT NULL,"         // microseconds since 1970 UTC
+    "truth TEXT NOT NULL,"           // as JSON
+    "weight REAL NOT NULL,"          //
+    "comment TEXT) WITHOUT ROWID;"   // NULL: none
+    "PRAGMA user_version=2";
+static_assert(kSchemaVersion == 2);
 
 constexpr const char* kColumns =
     "SELECT group_concat(name) FROM (SELECT name FROM pragma_table_info('predictions') ORDER BY cid)";
@@ -47,7 +56,7 @@ base::Status check_shape(Database& database) {
   }
   const auto columns = database.text(kColumns);
   if (!columns) return std::unexpected(columns.error());
-  if (*version != kSchemaVersion || *columns != kExpectedColumns) {
+  if (*version < 1 || *columns != kExpectedColumns) {
     return std::unexpected(refusal(database, "its table \"predictions\" has been changed: columns " +
                                                  *columns + ", expected " + kExpectedColumns +
                                                  "; name another file"));
@@ -89,7 +98,23 @@ base::Status create(Database& database) {
     made = std::unexpected(found.error());
   } else if (*found == Owner::kNobody) {
     made = database.run(kCreate);
+    if (made) made = database.run(kToVersion2);
   }
+  if (made) made = database.run("COMMIT");
+  database.roll_back();
+  return made;
+}
+
+// Another server may be quicker here, too; one that knows only the older version goes on as if nothing had
+// happened.
+base::Status migrate(Database& database) {
+  const auto version = database.number("PRAGMA user_version");
+  if (!version) return std::unexpected(version.error());
+  if (*version == kSchemaVersion) return {};
+  if (auto begun = database.run("BEGIN IMMEDIATE"); !begun) return begun;
+  const auto again = database.number("PRAGMA user_version");
+  base::Status made = again ? base::Status() : std::unexpected(again.error());
+  if (made && *again < 2) made = database.run(kToVersion2);
   if (made) made = database.run("COMMIT");
   database.roll_back();
   return made;
@@ -120,6 +145,7 @@ base::Status prepare_schema(Database& database) {
   if (*found == Owner::kNobody) {
     if (auto created = create(database); !created) return created;
   }
+  if (auto migrated = migrate(database); !migrated) return migrated;
   return use_write_ahead(database);
 }
 

@@ -80,6 +80,10 @@ base::Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const StoreOptions&
   auto database =
       Database::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, options.busy_timeout);
   if (!database) return std::unexpected(database.error());
+  if (options.exclusive) {
+    if (auto taken = database->run("PRAGMA locking_mode=EXCLUSIVE"); !taken)
+      return std::unexpected(taken.error());
+  }
   if (auto ready = prepare_schema(*database); !ready) return std::unexpected(ready.error());
   if (auto content = check_content(*database); !content) return std::unexpected(content.error());
   // Checkpoints are the writer's own business (below); a log that grew once is cut back; deleted rows are
@@ -103,6 +107,11 @@ base::Status SqliteStore::prepare() {
       {&commit_, "COMMIT"},
       {&id_after_, "SELECT id FROM predictions ORDER BY id LIMIT 1 OFFSET ?1"},
       {&delete_before_, "DELETE FROM predictions WHERE id < ?1"},
+      {&delete_feedback_before_, "DELETE FROM feedback WHERE id < ?1"},
+      {&given_on_,
+       "SELECT model, version, result, EXISTS(SELECT 1 FROM feedback WHERE id = ?1) FROM predictions WHERE "
+       "id = ?1"},
+      {&insert_feedback_, "INSERT OR REPLACE INTO feedback VALUES(?1,?2,?3,?4,?5)"},
       {&page_count_, "PRAGMA page_count"},
       {&free_count_, "PRAGMA freelist_count"},
   };
@@ -186,7 +195,56 @@ base::Status SqliteStore::insert_row(const Prediction& row, std::size_t place,
   return status;
 }
 
+base::Result<std::vector<LogStore::Outcome>> SqliteStore::insert_feedback(
+    std::span<const Feedback* const> feedback) {
+  std::vector<LogStore::Outcome> outcomes;
+  base::Status status = database_.run("BEGIN IMMEDIATE");
+  for (const Feedback* given : feedback) {
+    if (!status) break;
+    outcomes.push_back(insert_one(*given));
+    if (!outcomes.back()) status = std::unexpected(outcomes.back().error());
+  }
+  if (status) status = database_.run("COMMIT");
+  database_.roll_back();
+  if (!status) return std::unexpected(status.error());
+  return outcomes;
+}
+
+LogStore::Outcome SqliteStore::insert_one(const Feedback& feedback) {
+  given_on_.bind(1, feedback.id);
+  int code = given_on_.step();
+  std::optional<FeedbackOutcome> outcome;
+  if (code == SQLITE_ROW) {
+    outcome = FeedbackOutcome{.model = given_on_.text(0),
+                              .version = given_on_.text(1),
+                              .result = given_on_.text(2),
+                              .first = given_on_.number(3) == 0};
+  }
+  base::Error error;
+  if (code != SQLITE_ROW && code != SQLITE_DONE) error = database_.error();
+  given_on_.reset();
+  if (code != SQLITE_ROW && code != SQLITE_DONE) return std::unexpected(std::move(error));
+  if (!outcome) return std::nullopt;
+  insert_feedback_.bind(1, feedback.id);
+  insert_feedback_.bind(2, feedback.unix_micros);
+  insert_feedback_.bind(3, feedback.truth);
+  insert_feedback_.bind(4, feedback.weight);
+  insert_feedback_.bind_text_or_null(5, feedback.comment);
+  code = insert_feedback_.step();
+  if (code != SQLITE_DONE) error = database_.error();
+  insert_feedback_.reset();
+  if (code != SQLITE_DONE) return std::unexpected(std::move(error));
+  return outcome;
+}
+
 base::Result<std::int64_t> SqliteStore::delete_before(const base::Uuid& id) {
+  delete_feedback_before_.bind(1, id);
+  if (delete_feedback_before_.step() != SQLITE_DONE) {
+    const auto error = database_.error();
+    delete_feedback_before_.reset();
+    return std::unexpected(error);
+  }
+  delete_feedback_before_.reset();
   delete_before_.bind(1, id);
   const int code = delete_before_.step();
   const auto changes = static_cast<std::int64_t>(sqlite3_changes(database_.handle()));

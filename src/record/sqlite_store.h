@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "record/log_store.h"
 #include "record/prediction_log.h"
 #include "record/sqlite_database.h"
 
@@ -19,6 +20,7 @@ namespace saccade::record {
 struct StoreOptions {
   std::filesystem::path path;  // absolute
   bool sync_every_commit = false;
+  bool exclusive = false;                         // nobody else may have it open
   std::chrono::milliseconds busy_timeout{2'000};  // how long another process's lock is waited for
 };
 
@@ -26,11 +28,15 @@ class SqliteStore {
  public:
   static base::Result<std::unique_ptr<SqliteStore>> open(const StoreOptions& options);
 
-  // A row that the database refuses for what it is (an id that is there already), by its place in `rows`.
-  using Refused = std::pair<std::size_t, base::Error>;
+  // A row is refused for an id that is there already.
+  using Refused = LogStore::Refused;
   // Stores the rows in one transaction: after success all but the refused ones are there, after an error
   // none. In ascending order of ids it is fastest.
   base::Result<std::vector<Refused>> insert(std::span<const Prediction* const> rows);
+
+  // Stores feedback in place of what was there, in one transaction; nothing stands where there is no such
+  // prediction.
+  base::Result<std::vector<LogStore::Outcome>> insert_feedback(std::span<const Feedback* const> feedback);
 
   // Deletes the rows with smaller ids. Answers how many there were.
   base::Result<std::int64_t> delete_before(const base::Uuid& id);
@@ -54,11 +60,13 @@ class SqliteStore {
   base::Status checkpoint();
   // True when another file, or none, now has the name that was opened.
   bool displaced() const;
+  Database& database() { return database_; }
 
  private:
   explicit SqliteStore(Database database) : database_(std::move(database)) {}
   base::Status prepare();
   base::Status remember_file();
+  LogStore::Outcome insert_one(const Feedback& feedback);
   base::Status insert_row(const Prediction& row, std::size_t place, std::vector<Refused>& refused);
 
   Database database_;
@@ -67,6 +75,9 @@ class SqliteStore {
   Statement commit_;
   Statement id_after_;
   Statement delete_before_;
+  Statement delete_feedback_before_;
+  Statement given_on_;
+  Statement insert_feedback_;
   Statement page_count_;
   Statement free_count_;
   std::int64_t page_bytes_ = 0;

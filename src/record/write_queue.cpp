@@ -10,7 +10,12 @@ namespace {
 constexpr std::size_t kSpareChunks = 128;
 
 std::size_t weigh(const Prediction& prediction) {
-  return sizeof(Row) + prediction.client_id.size() + prediction.result.size() + prediction.input.size();
+  const std::size_t feedback =
+      prediction.feedback == nullptr
+          ? 0
+          : prediction.feedback->feedback.truth.size() + prediction.feedback->feedback.comment.size();
+  return sizeof(Row) + prediction.client_id.size() + prediction.result.size() + prediction.input.size() +
+         feedback;
 }
 
 }  // namespace

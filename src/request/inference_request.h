@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "request/caller.h"
+#include "request/freshness.h"
+#include "request/trace_context.h"
 #include "tensor/tensor.h"
 
 namespace saccade::request {
@@ -24,6 +26,7 @@ struct InferenceRequest {
   std::int64_t batch = 1;              // items carried (the first dimension where the model batches)
   std::shared_ptr<const std::atomic<bool>> caller_gone;  // may be null: the caller can't leave
   std::shared_ptr<const Caller> caller;                  // may be null: nobody said who asks
+  std::shared_ptr<Trace> trace;                          // null: it belongs to none
   base::TimePoint arrived{};
 
   std::uint64_t priority = 0;                         // 1 is served first; 0: the model's default level
@@ -31,6 +34,7 @@ struct InferenceRequest {
   base::TimePoint deadline = base::TimePoint::max();  // an answer after it is of no use to the caller
   // Whether the caller would rather be told at once that the deadline can't be kept than wait for it in vain.
   bool refuse_early = true;
+  CacheWishes cache;  // looked at where the model's answers are cached
 };
 
 // Where the time of one request went. All parts end to end make up what the caller waited inside the server.
@@ -52,7 +56,8 @@ class OutputOwner {
 struct InferenceResponse {
   std::vector<tensor::TensorView> outputs;  // in the order of the signature; this request's rows alone
   std::shared_ptr<const OutputOwner> owner;
-  Timings timings;
+  Timings timings;  // empty: the model was not asked
+  Freshness freshness;
 };
 
 }  // namespace saccade::request

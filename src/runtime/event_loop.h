@@ -1,54 +1,149 @@
-// Event loops: one thread each, running one io_context. A connection lives and dies on one loop; nothing on a
+// Event loops: one thread each, waiting with epoll. A connection lives and dies on one loop; nothing on a
 // loop blocks.
+//
+// A loop goes round in turns, each with one wait:
+//   1. every descriptor that is ready is handled, and every timer that is due;
+//   2. the work posted until then runs, in its order: what 1 has decoded is one batch by now;
+//   3. what was put off to the turn's end runs: one write for all that the turn has made.
+// What 2 and 3 leave behind for themselves waits for the next turn, which then doesn't sleep.
+//
+// Descriptors are watched edge-triggered: one call when they are added, none per request. Whoever watches one
+// remembers that it is ready until a read or a write has found out otherwise.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 
 #include "base/clock.h"
 
 namespace saccade::runtime {
 
+class Timer;
+
 class EventLoop {
  public:
-  explicit EventLoop(std::size_t index) : index_(index) {}
+  using Work = std::move_only_function<void()>;
+
+  // Hears of a descriptor. Belongs to the loop's thread; unwatch() comes before its end.
+  class Watcher {
+   public:
+    struct Ready {
+      bool read = false;   // bytes, or the end of the stream
+      bool write = false;  // room
+      bool ended = false;  // the peer sends nothing more
+      bool broken = false;
+    };
+    virtual void on_ready(Ready ready) = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
+  explicit EventLoop(std::size_t index);
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
 
   std::size_t index() const { return index_; }
-  boost::asio::io_context& context() { return context_; }
   // Runs `work` on this loop, behind all that is ready there already. Safe from any thread.
-  template <typename Work>
-  void post(Work&& work) {
-    boost::asio::post(context_, std::forward<Work>(work));
-  }
+  void post(Work work);
+  // Runs `work` when the rest of this turn has run. Only on the loop's thread.
+  void at_turn_end(Work work) { last_.push_back(std::move(work)); }
+
+  // From now on `watcher` hears each time when there is something new to read from or room to write to the
+  // descriptor; once at first, if there is already. False: the system can't (errno says why). Only on the
+  // loop's thread, or before it runs.
+  bool watch(int descriptor, Watcher& watcher);
+  // `watcher` hears no more of it.
+  void unwatch(int descriptor, Watcher& watcher);
+
+  // When this turn began, for what need not be exact; outside of a turn: now. Only on the loop's thread.
+  base::TimePoint turn_began() const { return in_turn_ ? waited_until_ : base::now(); }
   // What a handler of this loop has read now, it could not have been read before this time: the loop asked
   // the system what is readable then, and this has not been among it. `now` for a loop that had nothing to
-  // do. Where very much is readable at once (more than the system says in one answer) it may have been
-  // earlier. For a handler of this loop, at each request; it costs the loop one turn more after the last.
-  base::TimePoint unread_since(base::TimePoint now);
+  // do, and outside of a turn. Where very much is readable at once (more than the system says in one answer)
+  // it may have been earlier. Only on the loop's thread.
+  base::TimePoint unread_since(base::TimePoint now) const {
+    return in_turn_ && unread_since_ < now ? unread_since_ : now;
+  }
   // The loop whose thread calls this; null elsewhere.
   static EventLoop* current();
 
+  // For loops that have no thread of their own: turns, on the caller's. Until nothing is left to wait for or
+  // the time is over; one that waits so long at most; as many as there is something ready for.
+  void run_for(base::Duration limit);
+  void run_one_for(base::Duration limit);
+  void poll();
+
  private:
   friend class LoopGroup;
+  friend class Timer;
+  using Timers = std::multimap<base::TimePoint, Timer*>;
+
   void run();
+  void stop();
+  // How much was done.
+  std::size_t turn(base::Duration longest);
+  int wait(base::Duration longest);
+  std::size_t handle(int count);
+  std::size_t ring(base::TimePoint now);
+  void take_posted();
+  std::size_t run_all(std::vector<Work>& all);
+  bool idle() const;
+
+  static constexpr int kMostEvents = 256;
 
   const std::size_t index_;
-  boost::asio::io_context context_{1};
-  // A mark that goes round with the loop's turns while requests come: it runs right after the loop has asked
-  // the system.
-  void mark();
-  bool marking_ = false;
-  bool asked_ = false;  // since the last mark
-  base::TimePoint last_mark_{};
-  base::TimePoint mark_before_{};
+  int epoll_ = -1;
+  int bell_ = -1;  // wakes the loop when another thread has posted
+  bool stopped_ = false;
+  bool in_turn_ = false;
+  base::TimePoint unread_since_{};
+  base::TimePoint waited_until_{};  // when the last wait ended
+  std::size_t watched_ = 0;
+  Timers timers_;
+  // The watchers still to be called in this turn; null: unwatched meanwhile.
+  struct Called;
+  std::unique_ptr<Called> called_;
+  std::vector<Work> posted_;   // by the loop's own thread, or moved here from inbox_
+  std::vector<Work> last_;     // for the turn's end
+  std::vector<Work> running_;  // of the step under way; kept for its memory
+
+  alignas(64) std::mutex mutex_;
+  std::vector<Work> inbox_;                // by other threads; guarded by mutex_
+  std::atomic<std::size_t> delivered_{0};  // to inbox_ and not yet taken
+  std::atomic<bool> asleep_{false};        // about to wait, so that a post has to ring
 };
 
-// The process's loops. start() once; stop() lets the handler under way on each loop finish and joins the
+// Calls back once, at a time or up to a millisecond after. Belongs to its loop's thread.
+class Timer {
+ public:
+  explicit Timer(EventLoop& loop) : loop_(loop) {}
+  ~Timer() { cancel(); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  // A time set before is forgotten. `work` may set the timer anew or end it.
+  void set(base::TimePoint when, EventLoop::Work work);
+  void cancel();
+
+ private:
+  friend class EventLoop;
+  // It is no longer in the loop's list: what it was to do.
+  EventLoop::Work take();
+
+  EventLoop& loop_;
+  EventLoop::Work work_;  // null: not set
+  EventLoop::Timers::iterator place_{};
+};
+
+// The process's loops. start() once; stop() lets the turn under way on each loop finish and joins the
 // threads.
 class LoopGroup {
  public:

@@ -10,6 +10,10 @@ constexpr double kAim = 0.5;  // of what the objective allows
 constexpr double kGain = 1.0 / 64;
 constexpr double kKeptGain = 1.0 / 1024;
 constexpr double kQuantileStep = 0.5;
+// Between trials, in times of the objective.
+constexpr double kFirstTrials = 1;
+constexpr double kFewestTrials = 8;
+constexpr double kTrialsCount = 1.0 / 64;  // below it, each of them may go in
 
 double nanoseconds(base::Duration duration) {
   return static_cast<double>(duration.count());
@@ -31,7 +35,10 @@ double towards(double quantile, double share, double value, double step) {
 }  // namespace
 
 Admission::Admission(const request::Objective& objective)
-    : quantile_(1 - kAim * (1 - objective.quantile)), may_break_(1 - quantile_) {}
+    : quantile_(1 - kAim * (1 - objective.quantile)),
+      may_break_(1 - quantile_),
+      longest_between_trials_(kFewestTrials * nanoseconds(objective.latency)),
+      between_trials_(kFirstTrials * nanoseconds(objective.latency)) {}
 
 void Admission::answered(std::span<const Promise> promises, base::TimePoint now, ModelMetrics& metrics) {
   if (promises.empty()) return;
@@ -47,6 +54,10 @@ void Admission::answered(std::span<const Promise> promises, base::TimePoint now,
     ++tally.held;
     if (now > promise.limit) ++late;
     if (now > promise.limit && promise.drop_after != base::TimePoint::max()) ++tally.broken;
+    if (promise.trial) {
+      learn_trial(now <= promise.limit);
+      if (now <= promise.limit) cautions_[place(promise.level)].ease();
+    }
     metrics.answer_time.observe(now - promise.begun);
     if (!promise.forecast) continue;
     metrics.predicted_time.observe(promise.expected - promise.begun);
@@ -61,6 +72,7 @@ void Admission::answered(std::span<const Promise> promises, base::TimePoint now,
   add(late_, late);
   if (late > 0) metrics.late.add(late);
   const double share = static_cast<double>(late) / static_cast<double>(held);
+  metrics.kept->note(share, held);
   kept_.store(kept_ + (1 - share - kept_) * std::min(kKeptGain * static_cast<double>(held), 1.0),
               std::memory_order_relaxed);
   for (std::size_t i = 0; i < kClasses; ++i) {
@@ -73,6 +85,19 @@ void Admission::answered(std::span<const Promise> promises, base::TimePoint now,
 void Admission::broken(const Promise& promise) {
   const std::lock_guard lock(mutex_);
   cautions_[place(promise.level)].judge(1, true, may_break_);
+}
+
+// Halved and doubled: in the long run half of the trials are late where they can't be told from the others,
+// and they are few then.
+void Admission::learn_trial(bool in_time) {
+  const double least = longest_between_trials_ / kFewestTrials * kTrialsCount;
+  double between = between_trials_;
+  if (in_time) {
+    between = between / 2 < least ? 0 : between / 2;
+  } else {
+    between = std::clamp(between * 4, 16 * least, longest_between_trials_);
+  }
+  between_trials_.store(between, std::memory_order_relaxed);
 }
 
 void Admission::learn_after_run(base::Duration after) {

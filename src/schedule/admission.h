@@ -29,6 +29,12 @@ class Admission {
   // One that was let in and then could not be answered in time: predicted wrongly, as late ones are.
   void broken(const Promise& promise);
 
+  // A forecast that refuses everybody would never be proved wrong, as there would be no more answers to learn
+  // from. So a request that finds a free instance and could be in time by the mean of what is known is let in
+  // whatever the caution, at least this long after the last such trial. Trials that keep their limit shorten
+  // it, in the end to nothing; those that don't make it longer.
+  base::Duration between_trials() const { return duration(between_trials_); }
+
   double caution(std::uint64_t level) const { return cautions_[place(level)].value(); }
   // What an answer needs after its run, on the average and at the quantile.
   base::Duration after_run() const { return duration(after_); }
@@ -45,6 +51,7 @@ class Admission {
   }
   void learn_after_run(base::Duration after);
   void learn_error(const Promise& promise, base::TimePoint now);
+  void learn_trial(bool in_time);
   static std::size_t place(std::uint64_t level) { return level < kClasses ? level : kClasses - 1; }
 
   static constexpr std::size_t kClasses = 8;  // that are told apart
@@ -57,7 +64,8 @@ class Admission {
 
   const double quantile_;   // that is aimed at
   const double may_break_;  // 1 - quantile_
-  std::mutex mutex_;        // writers
+  const double longest_between_trials_;
+  std::mutex mutex_;  // writers
   std::uint64_t batches_ = 0;
   double after_spread_ = 0;
   double error_spread_ = 0;
@@ -66,6 +74,7 @@ class Admission {
   std::atomic<double> after_{0};
   std::atomic<double> after_likely_{0};
   std::atomic<double> error_{0};
+  std::atomic<double> between_trials_;
   std::atomic<double> kept_{1};
   std::atomic<std::uint64_t> answered_{0};
   std::atomic<std::uint64_t> late_{0};

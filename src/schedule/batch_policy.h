@@ -33,6 +33,7 @@ struct BatchPolicy {
   request::Objective objective;     // what the answers are held to; may be not stated
   std::size_t min_instances = 0;    // runs that are kept ready to go on side by side
   std::size_t max_instances = 0;    // most runs side by side; 0: as many as fit the processors
+  double weight = 1;                // of its share of the places, against other models'
   std::int64_t max_batch_size = 0;  // items in one run; 0: each request runs alone
   std::vector<std::int64_t> preferred_batch_sizes;  // sent off at once when reached; ascending
   std::chrono::microseconds max_queue_delay{0};     // how long a free instance waits for a fuller batch

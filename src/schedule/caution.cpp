@@ -14,6 +14,7 @@ constexpr double kLeastSpread = 0.1;
 constexpr double kTightening = 0.25;
 constexpr double kLeastGuard = 0.25;
 constexpr double kMostGuard = 4;
+constexpr double kEasing = 0.97;
 
 }  // namespace
 
@@ -32,6 +33,16 @@ void Caution::judge(double late_share, bool near, double may_be_late) {
                         kMostGuard);
   } else {
     guard_ = std::min(guard_ * std::exp(kTightening * may_be_late), 1.0);
+  }
+  value_.store(quantile_ * guard_, std::memory_order_relaxed);
+}
+
+void Caution::ease() {
+  if (value() <= 1) return;
+  if (guard_ > 1) {
+    guard_ = std::max(guard_ * kEasing, 1.0);
+  } else {
+    quantile_ *= kEasing;
   }
   value_.store(quantile_ * guard_, std::memory_order_relaxed);
 }

@@ -32,8 +32,10 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
         pool_(std::move(pool)),
         instances_(std::move(sessions.sessions), policy_.max_batch_size > 0, policy_.min_instances,
                    sessions.keep, metrics_),
-        seat_(pool_->join(
-            *this, {.places = threads_, .most = policy_.max_instances, .expected = sessions.run_time})),
+        seat_(pool_->join(*this, {.places = threads_,
+                                  .most = policy_.max_instances,
+                                  .weight = policy_.weight,
+                                  .expected = sessions.run_time})),
         planner_(policy_, metrics_, RunPool::instances(seat_)),
         told_{planner_.admission(), metrics_},
         exit_(told_) {}

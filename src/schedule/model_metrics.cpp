@@ -1,5 +1,7 @@
 #include "schedule/model_metrics.h"
 
+#include <algorithm>
+
 namespace saccade::schedule {
 namespace {
 
@@ -46,6 +48,13 @@ observe::Histogram& duration(observe::Registry& registry, const observe::Labels&
 }
 
 }  // namespace
+
+void KeptShare::note(double late_share, std::size_t answers) {
+  constexpr double kGain = 1.0 / 1024;
+  const double old = share.load(std::memory_order_relaxed);
+  share.store(old + (1 - late_share - old) * std::min(kGain * static_cast<double>(answers), 1.0),
+              std::memory_order_relaxed);
+}
 
 ModelMetrics::ModelMetrics(observe::Registry& registry, const std::string& name, const std::string& version)
     : ModelMetrics(registry, name, observe::Labels{{"model", name}, {"version", version}}) {}
@@ -101,6 +110,12 @@ ModelMetrics::ModelMetrics(observe::Registry& registry, const std::string& name,
       [this] {
         return static_cast<double>(place_time.load(std::memory_order_relaxed)) * observe::kNanosecond;
       }));
+  registry.gauge_from("saccade_objective_seconds",
+                      "The latency objective that the model is held to; 0: none.", labels,
+                      [kept = kept] { return kept->objective_seconds.load(std::memory_order_relaxed); });
+  registry.gauge_from("saccade_objective_kept_ratio",
+                      "Share of the last thousand or so answers with a limit that were in time.", labels,
+                      [kept = kept] { return kept->share.load(std::memory_order_relaxed); });
   add_triton_metrics(registry, labels);
 }
 
@@ -147,10 +162,16 @@ void ModelMetrics::add_triton_metrics(observe::Registry& registry, const observe
   add("nv_inference_compute_output_duration_us",
       "Time until successful requests' outputs were dealt out, in microseconds.",
       [](const auto& sum) { return micros(sum.compute_output); });
-  add("nv_cache_num_hits_per_model", "Answers from a response cache; there is none yet.",
-      [](const auto&) { return 0.0; });
-  add("nv_cache_num_misses_per_model", "Requests that a response cache could not answer; there is none yet.",
-      [](const auto&) { return 0.0; });
+  add("nv_cache_num_hits_per_model", "Requests answered from the response cache, as Triton counts them.",
+      [](const auto& sum) { return static_cast<double>(sum.cache_hit.count); });
+  add("nv_cache_num_misses_per_model",
+      "Requests that the response cache could not answer, as Triton counts them.",
+      [](const auto& sum) { return static_cast<double>(sum.cache_miss.count); });
+  add("nv_cache_hit_duration_per_model", "Time in the response cache of what it answered, in microseconds.",
+      [](const auto& sum) { return micros(sum.cache_hit); });
+  add("nv_cache_miss_duration_per_model",
+      "Time of looking into the response cache in vain and of adding to it, in microseconds.",
+      [](const auto& sum) { return micros(sum.cache_miss); });
   registry.gauge_from("nv_inference_pending_request_count",
                       "Inference requests that wait for the model or are in it, as Triton counts them.",
                       labels, [&gauge = pending] { return static_cast<double>(gauge.value()); });

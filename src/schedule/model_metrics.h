@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,16 @@
 #include "schedule/statistics.h"
 
 namespace saccade::schedule {
+
+// The objective and what became of it lately, over all lanes; 0 and 1 without one. Read by scrapes, also
+// after the copy of the model that wrote it has gone.
+struct KeptShare {
+  std::atomic<double> objective_seconds{0};
+  std::atomic<double> share{1};
+
+  // Of so many answers this share was late. Two at once may lose one's word.
+  void note(double late_share, std::size_t answers);
+};
 
 struct ModelMetrics {
   ModelMetrics(observe::Registry& registry, const std::string& name, const std::string& version);
@@ -53,6 +64,8 @@ struct ModelMetrics {
   observe::Gauge& instances;                 // that are there now
   observe::Histogram& place_wait;            // for a place, since a run was due
   std::atomic<std::uint64_t> place_time{0};  // that its runs have had, in nanoseconds
+
+  const std::shared_ptr<KeptShare> kept = std::make_shared<KeptShare>();
 
   Statistics statistics;
 

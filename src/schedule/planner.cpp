@@ -54,6 +54,7 @@ Planner::Planner(const BatchPolicy& policy, std::shared_ptr<ModelMetrics> metric
       queue_(policy, &latency_) {
   set_instances(instances);
   settle_size();
+  metrics_->kept->objective_seconds.store(base::seconds(objective_.latency), std::memory_order_relaxed);
 }
 
 void Planner::set_instances(std::size_t count) {
@@ -172,6 +173,11 @@ std::optional<base::Error> Planner::judge(Job& job) {
     promise.drop_after = TimePoint::max();
     excess = Duration{0};
   }
+  if (idle && excess.count() > 0 && takes_trial(promise, now_ + ahead.total)) {
+    promise.drop_after = TimePoint::max();
+    promise.trial = true;
+    excess = Duration{0};
+  }
   if (excess.count() > 0) {
     const bool urgent = urgent_share(level) > 0.5 && level > 0;
     (urgent ? refused_urgent_ : refused_late_).add(1);
@@ -184,6 +190,12 @@ std::optional<base::Error> Planner::judge(Job& job) {
   promise.level = level;
   promise.forecast = true;
   return {};
+}
+
+bool Planner::takes_trial(const Promise& promise, TimePoint answered) {
+  if (!objective_.stated() || answered > promise.drop_after || now_ < trial_from_) return false;
+  trial_from_ = now_ + admission_->between_trials();
+  return true;
 }
 
 base::Error Planner::refusal(Duration within, Duration total, Duration too_long) const {
@@ -419,13 +431,19 @@ void Planner::tick(TimePoint now) {
 void Planner::publish() {
   waiting_.set(queue_.size());
   running_.set(runs_.size());
-  if (!objective_.stated() || policy_.priority_levels > 0) return;
+  if (!objective_.stated()) return;
   const LatencyModel::Time own = latency_.time(1);
   if (own.mean.count() == 0) return;
-  const Forecast newcomer = forecast(queue_.items(), 1, 0);
-  const Duration safe = whole(admission_->caution(0) * nanoseconds(newcomer.risk));
+  // Which level a request is of is not known before it is decoded: who is refused unseen would be refused as
+  // the most urgent, too.
+  const std::uint64_t level = policy_.priority_levels > 0 ? 1 : 0;
+  const Forecast newcomer = forecast(queue_.items_before(level), 1, level);
+  const Duration safe = whole(admission_->caution(level) * nanoseconds(newcomer.risk));
   free_at_.store((now_ + newcomer.start).time_since_epoch().count(), std::memory_order_relaxed);
   needs_.store((newcomer.total - newcomer.start + safe).count(), std::memory_order_relaxed);
+  const bool idle = queue_.empty() && runs_.size() < instances_;
+  seen_from_.store((idle ? trial_from_ : TimePoint::max()).time_since_epoch().count(),
+                   std::memory_order_relaxed);
   // What nobody could keep is decided at the door.
   budget_.store(can_be_kept() ? budget().count() : 0, std::memory_order_relaxed);
 }
@@ -437,6 +455,7 @@ std::optional<base::Error> Planner::would_refuse(runtime::EventLoop* loop, TimeP
   const TimePoint free_at{Duration(free_at_.load(std::memory_order_relaxed))};
   const TimePoint end = std::max(now, free_at) + Duration(needs_.load(std::memory_order_relaxed));
   if (end <= begun + budget) return {};
+  if (now >= TimePoint{Duration(seen_from_.load(std::memory_order_relaxed))}) return {};
   early_refusals_.fetch_add(1, std::memory_order_relaxed);
   metrics_->refused_too_late.add();
   metrics_->rejected.add();

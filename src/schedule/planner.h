@@ -117,6 +117,7 @@ class Planner {
   bool can_be_kept() const;
   void settle_size();
   std::optional<base::Error> judge(Job& job);
+  bool takes_trial(const Promise& promise, base::TimePoint answered);
   base::Error refusal(base::Duration within, base::Duration total, base::Duration too_long) const;
   std::optional<base::Error> make_room(Job& job, std::uint64_t level, std::vector<Dropped>& dropped);
   void evict(std::vector<Dropped>& dropped);
@@ -138,6 +139,7 @@ class Planner {
   std::size_t instances_;
   std::vector<Run> runs_;
   std::uint64_t next_run_ = 0;
+  base::TimePoint trial_from_{};  // a free instance may take one against the forecast from then on
   bool contended_ = false;
   std::int64_t size_ = 1;  // b
   base::TimePoint now_{};  // of the call under way
@@ -159,9 +161,10 @@ class Planner {
   std::map<std::uint64_t, Flow> flows_;  // by level; empty without levels
 
   // For other threads.
-  std::atomic<base::TimePoint::rep> free_at_{0};  // when a newcomer's run would begin
-  std::atomic<base::Duration::rep> needs_{0};     // from there to its answer, on the safe side
-  std::atomic<base::Duration::rep> budget_{0};    // 0: nobody is refused unseen
+  std::atomic<base::TimePoint::rep> free_at_{0};    // when a newcomer's run would begin
+  std::atomic<base::Duration::rep> needs_{0};       // from there to its answer, on the safe side
+  std::atomic<base::Duration::rep> budget_{0};      // 0: nobody is refused unseen
+  std::atomic<base::TimePoint::rep> seen_from_{0};  // nor from then on, as a trial is due
   std::atomic<std::uint64_t> early_refusals_{0};
   std::atomic<double> arrivals_per_second_{0};
   std::atomic<double> busy_{0};

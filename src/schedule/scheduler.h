@@ -7,9 +7,12 @@
 //
 // Promises, of both: every job is answered exactly once, on the loop that submitted it, also where the
 // scheduler ends before that; a run never carries more than max_batch_size items; a partial batch waits at
-// most max_queue_delay, and not at all where that is 0; a member that the model refuses fails alone; a job
-// whose caller has gone is answered kCancelled without a run, one that has waited too long kUnavailable, one
-// whose deadline has passed kDeadlineExceeded.
+// most max_queue_delay, and not at all where that is 0, unless company for it saves time that others wait
+// for; a member that the model refuses fails alone. Without a run are answered: at the door, kUnavailable and
+// with a time to try again, what finds no room or could not be answered within its limit, the objective or,
+// where the request says so, its own deadline; from the queue, a job whose caller has gone, kCancelled; one
+// that has waited longer than its queue's policy allows, or can't keep its limit any more, or has to give way
+// to more urgent ones, kUnavailable; one whose deadline has passed, kDeadlineExceeded.
 #pragma once
 
 #include <memory>

@@ -94,10 +94,34 @@ void Statistics::failed(base::Duration after) {
   failure_time_.fetch_add(nanoseconds(after), std::memory_order_relaxed);
 }
 
+void Statistics::cache_hit(std::int64_t items, base::Duration after, base::Duration in_cache) {
+  hits_.add();
+  hit_items_.add(static_cast<std::uint64_t>(std::max<std::int64_t>(items, 0)));
+  hit_time_.add(nanoseconds(after));
+  hit_cache_time_.add(nanoseconds(in_cache));
+  last_hit_.store(base::now().time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+void Statistics::cache_miss(base::Duration in_cache) {
+  misses_.add();
+  miss_cache_time_.add(nanoseconds(in_cache));
+}
+
+// As Triton counts them: hits are successes and have their items, but no run and no time in the model.
+void Statistics::add_cache(request::ModelStatistics& sum) const {
+  const std::uint64_t hits = hits_.value();
+  sum.inference_count += hit_items_.value();
+  add(sum.success, hits, hit_time_.value());
+  add(sum.queue, hits, 0);
+  add(sum.cache_hit, hits, hit_cache_time_.value());
+  add(sum.cache_miss, misses_.value(), miss_cache_time_.value());
+}
+
 request::ModelStatistics Statistics::totals_locked() const {
   request::ModelStatistics sum;
-  std::int64_t last_answered = 0;
+  std::int64_t last_answered = last_hit_.load(std::memory_order_relaxed);
   for (const auto& sheet : sheets_) sheet->add_to(sum, last_answered);
+  add_cache(sum);
   add(sum.fail, failures_.load(std::memory_order_relaxed), failure_time_.load(std::memory_order_relaxed));
   if (last_answered > 0) {
     const std::int64_t ago = base::now().time_since_epoch().count() - last_answered;

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "request/inference_request.h"
+#include "observe/metrics.h"
 #include "request/model_statistics.h"
 
 namespace saccade::schedule {
@@ -69,6 +70,11 @@ class Statistics {
   StatisticsSheet& add_sheet();
   // A request that got no outputs, after so long. Rare; from any thread.
   void failed(base::Duration after);
+  // A request that was answered without a run, from the response cache: so long after it came, and so long in
+  // the cache. From any thread.
+  void cache_hit(std::int64_t items, base::Duration after, base::Duration in_cache);
+  // One that ran, as the cache had no answer for it.
+  void cache_miss(base::Duration in_cache);
 
   // All but the name and the version.
   request::ModelStatistics sum() const;
@@ -77,11 +83,16 @@ class Statistics {
 
  private:
   request::ModelStatistics totals_locked() const;
+  void add_cache(request::ModelStatistics& sum) const;
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<StatisticsSheet>> sheets_;  // guarded by mutex_; what they hold is not
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<std::uint64_t> failure_time_{0};  // nanoseconds
+  // Loops count these side by side.
+  observe::Counter hits_, hit_items_, hit_time_, hit_cache_time_;
+  observe::Counter misses_, miss_cache_time_;
+  std::atomic<std::int64_t> last_hit_{0};  // on the steady clock
 };
 
 }  // namespace saccade::schedule

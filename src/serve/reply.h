@@ -41,7 +41,7 @@ struct RecordOptions {
   std::string input = {};                 // as JSON; only where Service::logs_inputs() says so
 };
 
-// Gives the request an id and takes it all the way.
+// Gives the request an id, where it has none, and takes it all the way.
 void answer(Service& service, const Service::ModelPointer& model, request::InferenceRequest request,
             RecordOptions options, runtime::EventLoop& loop, std::unique_ptr<Reply> reply);
 

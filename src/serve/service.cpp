@@ -1,5 +1,8 @@
 #include "serve/service.h"
 
+#include "quality/judge.h"
+#include "serve/guarded_infer.h"
+
 namespace saccade::serve {
 namespace {
 
@@ -30,9 +33,12 @@ Service::Service(observe::Registry& registry, std::unique_ptr<record::Prediction
                  bool log_inputs)
     : registry_(registry),
       tracer_(registry),
+      monitor_(log == nullptr ? nullptr : std::make_unique<quality::Monitor>(registry, quality::MonitorOptions())),
       log_(std::move(log)),
       log_mode_(log_mode),
-      log_inputs_(log_inputs) {}
+      log_inputs_(log_inputs) {
+  if (log_ != nullptr) log_workers_ = std::make_unique<runtime::WorkerPool>(1);
+}
 
 Service::~Service() = default;
 
@@ -57,6 +63,36 @@ schedule::Done Service::trace(std::shared_ptr<const request::ModelSignature> mod
 
 void Service::infer(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
                     schedule::Done done) {
+  using Uncounted = request::Caller::Uncounted;
+  if (limiter_ != nullptr && request.caller && request.caller->uncounted != Uncounted::kNothing) [[unlikely]]
+    return count(model, std::move(request), loop, std::move(done));
+  admit(model, std::move(request), loop, std::move(done));
+}
+
+void Service::count(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
+                    schedule::Done done) {
+  const std::shared_ptr<const request::Caller> caller = request.caller;
+  const limit::Call call{.caller = caller->name,
+                         .address = caller->address,
+                         .model = model->signature()->name,
+                         .models_only = caller->uncounted == request::Caller::Uncounted::kModel};
+  auto decision = limiter_->take(call, loop, [&]() -> limit::Limiter::Later {
+    return [this, model, request = std::move(request), &loop,
+            done = std::move(done)](const limit::Decision& last) mutable {
+      if (!last.allowed) return done(std::unexpected(last.error()));
+      admit(model, std::move(request), loop, std::move(done));
+    };
+  });
+  if (!decision) return;
+  if (!decision->allowed) return done(std::unexpected(decision->error()));
+  admit(model, std::move(request), loop, std::move(done));
+}
+
+void Service::admit(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
+                    schedule::Done done) {
+  if (load_limits_) [[unlikely]] {
+    if (auto refused = load_limits_->enter(request, done)) return done(std::unexpected(*std::move(refused)));
+  }
   // Where an objective is stated, the protocol's timeout is the request's own deadline; otherwise it means
   // what the model's queue policy says, as in Triton.
   if (model->policy().objective.stated() && request.queue_timeout.count() > 0 &&
@@ -66,7 +102,25 @@ void Service::infer(const ModelPointer& model, request::InferenceRequest request
   if (const auto traced = tracer_.sampler().sample(model->signature()->name)) {
     done = trace(model->signature(), request, *traced, std::move(done));
   }
+  if (model->cache_identity() != nullptr && cached_ != nullptr) [[unlikely]] {
+    return cached_->infer(model, std::move(request), loop, std::move(done));
+  }
+  run(model, std::move(request), loop, std::move(done));
+}
+
+void Service::run(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
+                  schedule::Done done) {
+  if (model->guard() != nullptr) [[unlikely]] {
+    if (auto refused = guard(model, done)) return done(std::unexpected(*std::move(refused)));
+  }
   model->submit({std::move(request), std::move(done), &loop, {}});
+}
+
+void Service::set_cache(const cache::Settings& settings, redis::Client* redis) {
+  cached_ = std::make_unique<CachedInfer>(
+      settings, registry_, redis,
+      [this](const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
+             schedule::Done done) { run(model, std::move(request), loop, std::move(done)); });
 }
 
 void Service::record(record::Prediction prediction, std::optional<record::Wait> asked,
@@ -87,16 +141,34 @@ void Service::record(record::Prediction prediction, std::optional<record::Wait> 
   });
 }
 
+void Service::add_feedback(record::Feedback feedback, runtime::EventLoop& loop, Kept kept) {
+  if (log_ == nullptr) return kept(std::unexpected(no_log()));
+  std::string truth = feedback.truth;
+  const double weight = feedback.weight;
+  log_->append_feedback(std::move(feedback), [this, truth = std::move(truth), weight, &loop, kept = std::move(kept)](
+                                                 base::Result<record::FeedbackOutcome> outcome) mutable {
+    base::Status status;
+    if (!outcome) {
+      status = std::unexpected(std::move(outcome.error()));
+    } else if (outcome->first) {  // what takes the place of earlier feedback was counted with that
+      if (auto judged = quality::judge(outcome->result, truth, weight)) {
+        monitor_->add_feedback(outcome->model, outcome->version, *judged);
+      }
+    }
+    loop.post([kept = std::move(kept), status = std::move(status)]() mutable { kept(std::move(status)); });
+  });
+}
+
 void Service::find_prediction(const base::Uuid& id, runtime::EventLoop& loop, Found found) {
   if (log_ == nullptr) return found(std::unexpected(no_log()));
-  workers_->post([this, id, &loop, found = std::move(found)]() mutable {
+  log_workers_->post([this, id, &loop, found = std::move(found)]() mutable {
     loop.post([found = std::move(found), result = log_->find(id)]() mutable { found(std::move(result)); });
   });
 }
 
 void Service::list_predictions(const record::Query& query, runtime::EventLoop& loop, Listed listed) {
   if (log_ == nullptr) return listed(std::unexpected(no_log()));
-  workers_->post([this, query, &loop, listed = std::move(listed)]() mutable {
+  log_workers_->post([this, query, &loop, listed = std::move(listed)]() mutable {
     loop.post(
         [listed = std::move(listed), result = log_->list(query)]() mutable { listed(std::move(result)); });
   });
@@ -173,6 +245,7 @@ void Service::close() {
   if (repository_ != nullptr) repository_->close();
   catalog_.clear();
   workers_.reset();
+  log_workers_.reset();
   if (log_ != nullptr) log_->close();
 }
 

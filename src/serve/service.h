@@ -14,16 +14,20 @@
 #include <vector>
 
 #include "base/error.h"
+#include "limit/limiter.h"
 #include "model/catalog.h"
 #include "model/index.h"
 #include "model/live_repository.h"
 #include "observe/metrics.h"
+#include "quality/monitor.h"
 #include "record/prediction_log.h"
 #include "record/tracer.h"
 #include "request/inference_request.h"
 #include "request/model_statistics.h"
 #include "runtime/event_loop.h"
 #include "runtime/worker_pool.h"
+#include "serve/cached_infer.h"
+#include "serve/load_limits.h"
 #include "schedule/job.h"
 #include "shared_memory/regions.h"
 
@@ -57,6 +61,14 @@ class Service {
   void infer(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
              schedule::Done done);
 
+  // Before there are models. `redis` may be null, otherwise it must outlive the loops' work.
+  void set_cache(const cache::Settings& settings, redis::Client* redis);
+
+  // Counts predictions that no rate limit has counted when they entered. Must outlive the requests.
+  void set_limiter(limit::Limiter* limiter) { limiter_ = limiter; }
+  // Before there are requests.
+  void set_load_limits(const LoadSettings& settings) { load_limits_.emplace(settings, registry_); }
+
   bool logs() const { return log_ != nullptr; }
   bool logs_inputs() const { return log_ != nullptr && log_inputs_; }
   // Puts an answered prediction into the log. `ready` says that the answer may leave, and is called exactly
@@ -64,6 +76,13 @@ class Service {
   // with the error that kept the row from getting there. Without a log it is called at once.
   void record(record::Prediction prediction, std::optional<record::Wait> asked, runtime::EventLoop& loop,
               record::PredictionLog::Done ready);
+
+  // Keeps what became known of a prediction, and judges it. `kept` is called once, on `loop`.
+  using Kept = std::move_only_function<void(base::Status)>;
+  void add_feedback(record::Feedback feedback, runtime::EventLoop& loop, Kept kept);
+
+  // Null without a log.
+  quality::Monitor* monitor() { return monitor_.get(); }
 
   using Found = std::move_only_function<void(base::Result<std::optional<record::StoredPrediction>>)>;
   using Listed = std::move_only_function<void(base::Result<std::vector<record::StoredPrediction>>)>;
@@ -101,10 +120,22 @@ class Service {
                        const request::InferenceRequest& request, const record::TraceSettings& settings,
                        schedule::Done done);
 
+  // Counts the request by the rate limits, then goes on with it, perhaps later.
+  void count(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop, schedule::Done done);
+  // For what the rate limits let in.
+  void admit(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop, schedule::Done done);
+  // On to the model, for what no cache has.
+  void run(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
+           schedule::Done done);
+
   observe::Registry& registry_;
+  limit::Limiter* limiter_ = nullptr;      // null: there are no rate limits
+  std::optional<LoadLimits> load_limits_;  // nothing: there are none
+  std::unique_ptr<CachedInfer> cached_;  // null: no model's answers are cached
   model::Catalog catalog_;
   shared_memory::Regions regions_;
   record::Tracer tracer_;
+  std::unique_ptr<quality::Monitor> monitor_;  // ends after the log, whose writer reports to it
   std::unique_ptr<record::PredictionLog> log_;
   const LogMode log_mode_;
   const bool log_inputs_;
@@ -112,7 +143,9 @@ class Service {
   std::unique_ptr<model::LiveRepository> repository_;
   bool strict_readiness_ = true;
   std::unique_ptr<runtime::WorkerPool> workers_ =
-      std::make_unique<runtime::WorkerPool>(1);  // for reads: the log's, the repository's
+      std::make_unique<runtime::WorkerPool>(1);  // for the repository's reads
+  // A database that is slow to answer holds up nothing but other questions to it.
+  std::unique_ptr<runtime::WorkerPool> log_workers_;
 };
 
 }  // namespace saccade::serve

@@ -78,12 +78,35 @@ def pools():
                  [value("x", FLOAT, ["N", 1, "H", "W"])], [value("y", FLOAT, ["N", 1, "h", "w"])])
 
 
+def breaks():
+    """Answers x where `sound` is 0; anything else is a fault of the model's own: a shape that its data don't fit."""
+    return model([helper.make_node("Gather", ["sizes", "sound"], ["size"]),
+                  helper.make_node("Reshape", ["x", "size"], ["y"])],
+                 [value("x", FLOAT, [1, 4]), value("sound", INT64, [1])], [value("y", FLOAT, ["N"])],
+                 [constant("sizes", np.array([4, 3], np.int64))])
+
+
+def turns():
+    """Multiplies matrices as often as it is told, so that a run takes as long as its caller likes."""
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["m", "weights"], ["m_next"]), helper.make_node("Identity", ["on"], ["on_next"])],
+        "turn", [value("turn", INT64, []), value("on", TensorProto.BOOL, []), value("m", FLOAT, [300, 300])],
+        [value("on_next", TensorProto.BOOL, []), value("m_next", FLOAT, [300, 300])])
+    return model([helper.make_node("Squeeze", ["count"], ["times"]),
+                  helper.make_node("Loop", ["times", "", "start"], ["end"], body=body),
+                  helper.make_node("ReduceMax", ["end"], ["most"], keepdims=0),
+                  helper.make_node("Reshape", ["most", "one"], ["y"])],
+                 [value("count", INT64, [1])], [value("y", FLOAT, [1])],
+                 [constant("start", np.full((300, 300), 0.5, np.float32)),
+                  constant("weights", np.full((300, 300), 1 / 300, np.float32)), constant("one", np.array([1], np.int64))])
+
+
 def unknown_operator():
     return model([helper.make_node("Frobnicate", ["x"], ["y"], domain="ai.example")],
                  [value("x", FLOAT, ["N", 4])], [value("y", FLOAT, ["N", 4])])
 
 
-ALL = [labelled, fixed, several_outputs, strings, picky, slow, pools, unknown_operator]
+ALL = [labelled, fixed, several_outputs, strings, picky, slow, pools, breaks, turns, unknown_operator]
 
 
 def write_all(folder):

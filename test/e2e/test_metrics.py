@@ -175,7 +175,7 @@ def test_prometheus_scrapes_it(measured, digit, tmp_path):
         found = query('saccade_inference_requests_total{model="digits",outcome="success"}')
         assert float(found[0]["value"][1]) >= 3
         latency = query("histogram_quantile(0.5, http_request_duration_seconds_bucket"
-                        '{endpoint="/predict/{model}"})')
+                        '{endpoint="/predict/{model}",method="POST"})')
         assert 0 < float(latency[0]["value"][1]) < 10
     finally:
         prometheus.terminate()

@@ -146,6 +146,25 @@ def test_an_objective_keeps_the_queue_short(repository, start_server):
     assert after["refused"]["too_late"] + after["dropped"]["too_late"] == len(refused)
 
 
+def test_an_objective_holds_over_grpc(repository, start_server):
+    server = start_server(repository, flags=["--log", "none", "--objective", "p99=500ms"])
+    request = service_pb2.ModelInferRequest(model_name="slow")
+    request.inputs.add(name="x", datatype="FP32", shape=[1, 1]).contents.fp32_contents.append(1)
+    with grpc.insecure_channel(f"localhost:{server.grpc_port}", [("grpc.enable_retries", 0)]) as channel:
+        stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+        calls = [stub.ModelInfer.future(request, timeout=60) for _ in range(200)]
+        failures = [error for error in (call.exception() for call in calls) if error is not None]
+    assert 1 <= len(failures) < len(calls)
+    for error in failures:
+        assert error.code() == grpc.StatusCode.UNAVAILABLE, error
+        assert int(dict(error.trailing_metadata())["grpc-retry-pushback-ms"]) >= 1
+    after = httpx.get(server.url + "/models/slow/schedule").json()["requests"]
+    assert after["refused"]["too_late"] + after["dropped"]["too_late"] == len(failures)
+    metrics = httpx.get(server.url + "/metrics").text
+    assert 'saccade_objective_seconds{model="slow",version="1"} 0.5' in metrics
+    assert 'saccade_objective_kept_ratio{model="slow",version="1"} ' in metrics
+
+
 def test_a_model_has_its_own_objective(repository, tmp_path, start_server):
     for name, objective in (("strict", "p95=40ms"), ("free", "none")):
         (tmp_path / name / "1").mkdir(parents=True)

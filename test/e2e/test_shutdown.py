@@ -170,7 +170,7 @@ def test_a_request_on_its_way_in_is_still_answered(start_server):
 def test_stuck_clients_are_cut_after_the_drain_timeout(start_server):
     server = start_server(flags=["--drain-timeout-s", 1])
     with RawConnection(server) as connection:
-        connection.send("POST /predict HTTP/1.1\r\nContent-Length: 10\r\n\r\n")
+        connection.send("POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
         server.get("/health/live")
         time.sleep(0.1)
         start = time.monotonic()

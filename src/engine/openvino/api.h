@@ -46,6 +46,7 @@
 namespace saccade::engine::openvino {
 
 struct Api {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): what is declared is a name
 #define SACCADE_OPENVINO_MEMBER(name) decltype(&::name) name = nullptr;
   SACCADE_OPENVINO_FUNCTIONS(SACCADE_OPENVINO_MEMBER)
 #undef SACCADE_OPENVINO_MEMBER

@@ -175,9 +175,12 @@ base::Status OpenVinoSession::bind(std::size_t index, const tensor::TensorView& 
     data = binding.copy.get();
   }
   if (data == binding.data && view.shape == binding.shape) return {};
+  const auto type = openvino::to_openvino(view.type);
+  if (!type)
+    return base::invalid_argument("OpenVINO does not know " + std::string(tensor::data_type_name(view.type)));
   ov_tensor_t* raw = nullptr;
-  ov_status_e status = api().ov_tensor_create_from_host_ptr(
-      *openvino::to_openvino(view.type), to_openvino(view.shape), const_cast<std::byte*>(data), &raw);
+  ov_status_e status = api().ov_tensor_create_from_host_ptr(*type, to_openvino(view.shape),
+                                                            const_cast<std::byte*>(data), &raw);
   Owned<ov_tensor_t> tensor(raw);
   if (status == OK) {
     status = api().ov_infer_request_set_input_tensor_by_index(request_.get(), index, tensor.get());

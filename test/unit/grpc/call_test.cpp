@@ -157,7 +157,7 @@ TEST_F(Calls, TheDeadlineAnswers) {
   call->on_data(framed("a"));
   const auto gone = call->gone();
   EXPECT_FALSE(gone->load());
-  loop_.context().run_for(10s);
+  loop_.run_for(10s);
   EXPECT_EQ(stream_->grpc_status(), 4);
   EXPECT_TRUE(gone->load());
   waiting_->answer(serving());

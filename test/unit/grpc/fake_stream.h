@@ -39,6 +39,7 @@ class FakeStream final : public net::Stream {
   }
   runtime::EventLoop& loop() override { return loop_; }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return nullptr; }
+  const net::Peer& peer() const override { return peer_; }
 
   static std::string field(const net::Headers& fields, std::string_view name) {
     for (const auto& [key, value] : fields) {
@@ -68,6 +69,7 @@ class FakeStream final : public net::Stream {
 
  private:
   runtime::EventLoop& loop_;
+  net::Peer peer_;
 };
 
 }  // namespace saccade::grpc

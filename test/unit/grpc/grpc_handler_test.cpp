@@ -144,7 +144,7 @@ TEST_F(Handler, WatchSaysWhatHasChangedAndEndsWithTheServer) {
   EXPECT_EQ(stream_->data, framed("\x08\x02"));
   service_.set_ready(true);
   stream_->data.clear();
-  while (stream_->data.empty()) loops_[0].context().run_one_for(std::chrono::seconds(10));
+  while (stream_->data.empty()) loops_[0].run_one_for(std::chrono::seconds(10));
   EXPECT_EQ(stream_->data, framed("\x08\x01"));
   stream_->data.clear();
   session->on_drain();

@@ -20,8 +20,7 @@ class TimersOfALoop : public testing::Test {
  protected:
   // Until nothing is left to wait for.
   void run() {
-    loop_.context().restart();
-    loop_.context().run_for(20s);
+    loop_.run_for(20s);
   }
   runtime::EventLoop loop_{0};
   Timers timers_{loop_};

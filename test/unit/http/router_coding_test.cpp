@@ -18,11 +18,13 @@ class KeptAnswer final : public net::HttpExchange {
   }
   runtime::EventLoop& loop() override { return loop_; }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return nullptr; }
+  const net::Peer& peer() const override { return peer_; }
 
   net::HttpResponse answer;
 
  private:
   runtime::EventLoop loop_{0};
+  net::Peer peer_;
 };
 
 class Coded : public testing::Test {

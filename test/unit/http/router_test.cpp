@@ -21,12 +21,14 @@ class FakeExchange final : public net::HttpExchange {
   }
   runtime::EventLoop& loop() override { return loop_; }
   std::shared_ptr<const std::atomic<bool>> gone() const override { return nullptr; }
+  const net::Peer& peer() const override { return peer_; }
 
   int answers = 0;
   net::HttpResponse answer;
 
  private:
   runtime::EventLoop loop_{0};
+  net::Peer peer_;
 };
 
 class Routes : public testing::Test {

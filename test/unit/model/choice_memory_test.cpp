@@ -58,6 +58,21 @@ TEST_F(Memory, WhatIsNoSuchFileIsNotThere) {
   EXPECT_TRUE(memory.find("key")) << "the next choice takes its place";
 }
 
+TEST_F(Memory, WhatIsDoubtfulIsForgottenAfterAnHour) {
+  ChoiceMemory memory(folder_ / "cache");
+  RememberedChoice doubtful = choice_;
+  doubtful.doubtful = true;
+  memory.keep("key", doubtful);
+  ASSERT_TRUE(memory.find("key"));
+  EXPECT_TRUE(memory.find("key")->doubtful);
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(2);
+  fs::last_write_time(files().front(), long_ago);
+  EXPECT_FALSE(memory.find("key"));
+  memory.keep("key", choice_);
+  fs::last_write_time(files().front(), long_ago);
+  EXPECT_TRUE(memory.find("key")) << "what is not stays";
+}
+
 TEST_F(Memory, APlaceThatCanNotBeWrittenIsNoFailure) {
   std::ofstream(folder_ / "cache") << "a file";
   ChoiceMemory memory(folder_ / "cache");

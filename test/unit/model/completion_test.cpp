@@ -1,6 +1,7 @@
 // From a model's facts, its configuration and a probe to what is served.
 #include "model/completion.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -213,6 +214,39 @@ TEST_F(Completing, AReshapeShowsOtherDimensionsToCallers) {
   EXPECT_EQ(completed.signature->inputs[0].shape, (Shape{-1, 1, 3}));
   ASSERT_EQ(completed.input_reshapes.size(), 1U);
   EXPECT_EQ(completed.input_reshapes[0], (Shape{3}));
+}
+
+// A model of bytes: on zeros and ones, which mean nothing to it, rounding decides.
+TEST_F(Completing, AModelOfBytesIsAlsoTriedWithBytes) {
+  ModelFacts facts;
+  facts.inputs = {{"bytes", DataType::kInt32, {-1, 16}, {}}};
+  facts.outputs = {{"mean", DataType::kFp32, {-1, 1}, {}}};
+  std::int32_t largest = 0;
+  const auto means = [&](Inputs inputs) -> Outputs {
+    const std::int64_t rows = inputs[0].shape[0];
+    std::vector<float> out;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const auto values = inputs[0].as<std::int32_t>().subspan(static_cast<std::size_t>(row) * 16, 16);
+      const std::int32_t most = std::ranges::max(values);
+      largest = std::max(largest, most);
+      out.push_back(static_cast<float>(most) + (most <= 1 && rows > 1 ? .01F : 0));
+    }
+    return one_output(floats({rows, 1}, out));
+  };
+  const auto completed = good(facts, means);
+  EXPECT_TRUE(completed.signature->batches());
+  EXPECT_EQ(completed.probed.largest_integer, 255U);
+  EXPECT_GT(largest, 100);
+
+  // Where a table of words has no such entry, zeros and ones have the word.
+  const auto words = [&](Inputs inputs) -> Outputs {
+    if (std::ranges::max(inputs[0].as<std::int32_t>()) > 1) return base::invalid_argument("out of the table");
+    return means(inputs);
+  };
+  const auto refusing = good(facts, words);
+  EXPECT_FALSE(refusing.signature->batches());
+  EXPECT_EQ(refusing.probed.largest_integer, 1U);
+  EXPECT_TRUE(refusing.probed.ran);
 }
 
 TEST(MakeSample, IsTheSameForTheSameSeed) {

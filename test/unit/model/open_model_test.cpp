@@ -2,7 +2,9 @@
 // depends on how long they take.
 #include "model/open_model.h"
 
+#include <algorithm>
 #include <fstream>
+#include <numeric>
 
 #include <gtest/gtest.h>
 
@@ -107,7 +109,7 @@ TEST_F(OpenModel, OfTwoBothAreMeasuredAndTheChoiceIsRemembered) {
   EXPECT_EQ(first.figures[0].candidate.engine, "onnxruntime");
   EXPECT_EQ(first.figures[1].candidate.engine, "openvino");
   EXPECT_EQ(first.options.threads, 1);
-  EXPECT_EQ(first.completed.signature->platform, first.engine->name() + "_onnx");
+  EXPECT_EQ(first.completed.signature->platform, "onnxruntime_onnx") << "the file's format, whoever runs it";
 
   const std::size_t opened = other.opened.size();
   const OpenedModel again = open();
@@ -139,6 +141,61 @@ TEST_F(OpenModel, AnEngineThatAnswersOtherwiseIsNotTaken) {
   }
 }
 
+// What Triton's users have in every configuration leaves the choice open.
+TEST_F(OpenModel, ABackendThatNamesTheFormatPinsNothing) {
+  add_engine<NamedEngine>(engines_, "onnxruntime");
+  add_engine<NamedEngine>(engines_, "openvino");
+  configure("backend: \"onnxruntime\"");
+  EXPECT_EQ(open().figures.size(), 2U);
+  configure("platform: \"onnxruntime_onnx\"");
+  options_.choices = nullptr;
+  EXPECT_EQ(open().figures.size(), 2U);
+  configure(R"(backend: "onnxruntime" parameters { key: "engine" value { string_value: "onnxruntime" } })");
+  EXPECT_TRUE(open().figures.empty());
+}
+
+// An engine of its own: one sum for each row, but nothing for rows as short as nobody sends.
+class Summing final : public engine::Engine {
+ public:
+  explicit Summing(std::string name, std::int64_t least) : name_(std::move(name)), least_(least) {}
+  std::string name() const override { return name_; }
+  std::string version() const override { return "1"; }
+  bool reads(const fs::path&) const override { return true; }
+  std::string platform(const fs::path&) const override { return "onnxruntime_onnx"; }
+  base::Result<std::unique_ptr<engine::Session>> open(const fs::path&,
+                                                      const engine::SessionOptions&) override {
+    engine::ModelFacts facts;
+    facts.inputs = {{"x", tensor::DataType::kFp32, {-1, -1}, {}}};
+    facts.outputs = {{"sum", tensor::DataType::kFp32, {-1, -1}, {}}};
+    return std::make_unique<FunctionSession>(facts, [least = least_](Inputs inputs) -> Outputs {
+      const std::int64_t rows = inputs[0].shape[0];
+      const std::int64_t width = inputs[0].shape[1];
+      if (width < least) return one_output(floats({rows, 0}, {}));
+      std::vector<float> sums;
+      for (std::int64_t row = 0; row < rows; ++row) {
+        const auto values = inputs[0].as<float>().subspan(static_cast<std::size_t>(row * width),
+                                                          static_cast<std::size_t>(width));
+        sums.push_back(std::accumulate(values.begin(), values.end(), 0.0F));
+      }
+      return one_output(floats({rows, 1}, sums));
+    });
+  }
+
+ private:
+  const std::string name_;
+  const std::int64_t least_;
+};
+
+TEST_F(OpenModel, OutputsAreComparedAtASizeThatRequestsHave) {
+  add_engine<Summing>(engines_, "onnxruntime", 0);
+  add_engine<Summing>(engines_, "openvino", 8);
+  const OpenedModel opened = open();
+  EXPECT_EQ(opened.completed.warnings, std::vector<std::string>{});
+  EXPECT_TRUE(std::ranges::any_of(opened.figures, [](const CandidateFigures& figures) {
+    return figures.candidate.engine == "openvino";
+  })) << "it agrees";
+}
+
 TEST_F(OpenModel, WhatOneEngineCanNotOpenAnotherMay) {
   auto& onnx = add_engine<NamedEngine>(engines_, "onnxruntime");
   auto& other = add_engine<NamedEngine>(engines_, "openvino");
@@ -159,9 +216,15 @@ TEST_F(OpenModel, AnEngineCanBeNamed) {
   options_.engine = "openvino";
   EXPECT_EQ(with(), "openvino");
   configure("backend: \"onnxruntime\"");
+  EXPECT_EQ(with(), "openvino") << "that names the format";
+  configure(R"(parameters { key: "engine" value { string_value: "onnxruntime" } })");
   EXPECT_EQ(with(), "onnxruntime") << "the model's configuration goes before";
   configure(R"(backend: "onnxruntime" parameters { key: "engine" value { string_value: "openvino" } })");
   EXPECT_EQ(with(), "openvino");
+  options_.engine = "onnxruntime";
+  configure("backend: \"openvino\"");
+  EXPECT_EQ(with(), "openvino") << "nobody names it but for itself";
+  options_.engine = "openvino";
   configure(R"(parameters { key: "engine" value { string_value: "auto" } })");
   EXPECT_EQ(with(), "onnxruntime") << "as the outputs don't agree";
   configure(R"(parameters { key: "engine" value { string_value: "caffe" } })");

@@ -49,8 +49,23 @@ TEST(ScheduleSettings, AModelMayHaveNoObjective) {
   EXPECT_FALSE(settings.policy.objective.stated());
 }
 
+TEST(ScheduleSettings, AModelMayHaveALargerShare) {
+  Settings settings;
+  ASSERT_TRUE(settings.apply());
+  EXPECT_DOUBLE_EQ(settings.policy.weight, 1);
+  settings.config.parameters = {{"weight", "2.5"}};
+  ASSERT_TRUE(settings.apply());
+  EXPECT_DOUBLE_EQ(settings.policy.weight, 2.5);
+  EXPECT_TRUE(is_schedule_parameter("weight"));
+}
+
 TEST(ScheduleSettings, SayWhatWouldBeRight) {
   Settings settings;
+  for (const char* wrong : {"0", "-1", "101", "much", "1x", "nan", ""}) {
+    settings.config.parameters = {{"weight", wrong}};
+    EXPECT_EQ(settings.refusal(), "model \"m\": parameter weight is \"" + std::string(wrong) +
+                                      "\"; it takes a number from 0.01 to 100, 1 where it is left out");
+  }
   settings.config.parameters = {{"objective", "fast"}};
   EXPECT_NE(settings.refusal().find("model \"m\": parameter objective: an objective of \"fast\""),
             std::string::npos);

@@ -119,9 +119,26 @@ INSTANTIATE_TEST_SUITE_P(
     Frames, Http2Flood,
     testing::Values(std::pair("Ping", frame(6, 0, 0, "12345678")), std::pair("Settings", frame(4, 0, 0, "")),
                     std::pair("Priority", frame(2, 0, 1, std::string("\0\0\0\x03\x01", 5))),
-                    std::pair("EmptyData", frame(0, 0, 1, "")), std::pair("Unknown", frame(99, 0, 1, "??")),
+                    std::pair("EmptyData", frame(0, 0, 1, "")), std::pair("HeadersAgain", frame(1, 4, 1, "")),
+                    std::pair("PaddingAlone", frame(0, 8, 1, std::string("\x02\0\0", 3))),
+                    std::pair("Unknown", frame(99, 0, 1, "??")),
                     std::pair("WindowUpdate", frame(8, 0, 0, std::string("\0\0\0\x01", 4)))),
     [](const auto& named) { return std::string(named.param.first); });
+
+// What a proxy before us went by need not be what we would.
+TEST(Http2Limits, AHostThatIsNotTheAuthorityIsRefused) {
+  for (const auto& [host, refused] : {std::pair('b', true), std::pair('A', false)}) {
+    Http2Peer peer;
+    peer.session->feed(std::string(kMagic) + frame(4, 0, 0, ""));
+    const std::string field = std::string("\0\x04host\x01", 7) + host;
+    peer.session->feed(frame(1, 5, 1, kGet + field));
+    std::string out;
+    peer.session->take(out, 1 << 20);
+    const bool status_400 = out.find(std::string("\0\0\0\x01\x8c", 5)) != std::string::npos;
+    EXPECT_EQ(status_400, refused) << host;
+    EXPECT_EQ(peer.handler.whole.size(), refused ? 0U : 1U) << host;
+  }
+}
 
 TEST(Http2Limits, PingsBesidesRequestsAreFree) {
   Http2Peer peer({.http2_idle_frames = 10, .http2_idle_frames_per_second = 1});

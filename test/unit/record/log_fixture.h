@@ -32,8 +32,8 @@ class LogTest : public testing::Test {
     std::string name = (std::filesystem::temp_directory_path() / "saccade-log-XXXXXX").string();
     directory_ = mkdtemp(name.data());
     file_ = directory_ / "predictions.db";
-    writer_.store.path = file_;
-    writer_.look_interval = std::chrono::milliseconds(5);
+    file_options_.store.path = file_;
+    file_options_.look_interval = std::chrono::milliseconds(5);
   }
   ~LogTest() override {
     std::error_code ignored;
@@ -41,7 +41,7 @@ class LogTest : public testing::Test {
   }
 
   std::unique_ptr<SqliteLog> open() {
-    auto log = SqliteLog::open(options_, writer_, registry_);
+    auto log = SqliteLog::open(options_, file_options_, writer_, registry_);
     if (!log) {
       ADD_FAILURE() << log.error().message;
       std::abort();
@@ -50,7 +50,7 @@ class LogTest : public testing::Test {
   }
   // "" where it opened.
   std::string opening_error() {
-    auto log = SqliteLog::open(options_, writer_, registry_);
+    auto log = SqliteLog::open(options_, file_options_, writer_, registry_);
     return log ? "" : log.error().message;
   }
 
@@ -65,6 +65,7 @@ class LogTest : public testing::Test {
   std::filesystem::path file_;
   observe::Registry registry_;
   LogOptions options_;
+  FileOptions file_options_;
   WriterOptions writer_;
 };
 

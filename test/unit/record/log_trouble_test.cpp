@@ -22,7 +22,7 @@ constexpr auto kNever = std::chrono::hours(1);
 
 TEST_F(LogTest, AFullQueueLosesWhatNobodyWaitsFor) {
   options_.queue_capacity = 10;
-  writer_.store.busy_timeout = std::chrono::minutes(1);
+  file_options_.store.busy_timeout = std::chrono::minutes(1);
   auto log = open();
   {
     Outsider outsider(file_);
@@ -39,7 +39,7 @@ TEST_F(LogTest, AFullQueueLosesWhatNobodyWaitsFor) {
 
 TEST_F(LogTest, AFullQueueMakesWaitersWait) {
   options_.queue_capacity = 10;
-  writer_.store.busy_timeout = std::chrono::minutes(1);
+  file_options_.store.busy_timeout = std::chrono::minutes(1);
   auto log = open();
   Answers accepted;
   Answers stored;
@@ -61,7 +61,7 @@ TEST_F(LogTest, AFullQueueMakesWaitersWait) {
 TEST_F(LogTest, CloseStoresWhatWaitsForAPlace) {
   options_.queue_capacity = 3;
   options_.flush_interval = kNever;
-  writer_.store.busy_timeout = std::chrono::minutes(1);
+  file_options_.store.busy_timeout = std::chrono::minutes(1);
   auto log = open();
   Answers answers;
   {
@@ -80,7 +80,7 @@ TEST_F(LogTest, CloseStoresWhatWaitsForAPlace) {
 class LockedLogTest : public LogTest {
  protected:
   LockedLogTest() {
-    writer_.store.busy_timeout = std::chrono::milliseconds(1);
+    file_options_.store.busy_timeout = std::chrono::milliseconds(1);
     writer_.first_retry = std::chrono::milliseconds(1);
     writer_.longest_retry = std::chrono::milliseconds(5);
     options_.flush_interval = std::chrono::milliseconds(1);
@@ -239,7 +239,7 @@ class ChildLogTest : public LogTest {
   void SetUp() override {
     const char* file = std::getenv("SACCADE_TEST_LOG");
     if (file == nullptr) GTEST_SKIP() << "is run by another test";
-    writer_.store.path = file;
+    file_options_.store.path = file;
     std::filesystem::remove_all(directory_);  // the parent's is used; a killed child could not do it later
   }
 };
@@ -307,7 +307,7 @@ TEST_F(ChildLogTest, DISABLED_RunsIntoAFileSizeLimit) {
     return rows && rows->size() == static_cast<std::size_t>(stored) + 100;
   }));
   log->close();
-  EXPECT_EQ(Outsider(writer_.store.path).text("PRAGMA integrity_check"), "ok");
+  EXPECT_EQ(Outsider(file_options_.store.path).text("PRAGMA integrity_check"), "ok");
 }
 
 TEST_F(LogTest, AFullDiskIsSaidAndSurvived) {
@@ -321,7 +321,7 @@ TEST_F(ChildLogTest, DISABLED_HasNoRights) {
     ASSERT_EQ(setuid(65534), 0);
   }
   EXPECT_TRUE(says(opening_error(), {"can't be written", "must be writable"}));
-  writer_.store.path.replace_filename("new.db");
+  file_options_.store.path.replace_filename("new.db");
   EXPECT_TRUE(says(opening_error(), {"can't be opened", "directory"}));
 }
 

@@ -31,8 +31,8 @@ TEST(LogUrl, SaysWhatIsWrongAndWhatWouldBeRight) {
       {"sqlite:///:memory:", "in memory"},
       {"sqlite:x.db?mode=ro", "no options"},
       {"mysql://host/x", "unknown store \"mysql\""},
-      {"postgresql://host/x", "no PostgreSQL store yet"},
-      {"postgres://host/x", "no PostgreSQL store yet"},
+      {"postgresql://host/x?nonsense=1", "nonsense"},
+      {"postgres://host/x?nonsense=1", "nonsense"},
   };
   for (const auto& each : cases) {
     EXPECT_TRUE(says(url_error(each.url), {each.complaint, "sqlite:predictions.db", "sqlite:///var"}))
@@ -41,7 +41,7 @@ TEST(LogUrl, SaysWhatIsWrongAndWhatWouldBeRight) {
 }
 
 TEST(LogUrl, KeepsPasswordsToItself) {
-  EXPECT_FALSE(says(url_error("postgresql://admin:hunter2@host/x"), {"hunter2"}));
+  EXPECT_FALSE(says(url_error("postgresql://admin:hunter2@host/x?nonsense=1"), {"hunter2"}));
   EXPECT_FALSE(says(url_error("redis://:hunter2@host"), {"hunter2"}));
 }
 
@@ -77,22 +77,22 @@ TEST_F(LogTest, RefusesImpossibleOptions) {
 }
 
 TEST_F(LogTest, NamesAMissingDirectory) {
-  writer_.store.path = directory_ / "no" / "such" / "x.db";
+  file_options_.store.path = directory_ / "no" / "such" / "x.db";
   EXPECT_TRUE(says(opening_error(), {"no directory", "mkdir", "no/such"}));
 }
 
 TEST_F(LogTest, RefusesADirectoryAndWhatLiesBelowAFile) {
-  writer_.store.path = directory_;
+  file_options_.store.path = directory_;
   EXPECT_TRUE(says(opening_error(), {"is a directory"}));
   std::ofstream(directory_ / "file") << "x";
-  writer_.store.path = directory_ / "file" / "x.db";
+  file_options_.store.path = directory_ / "file" / "x.db";
   EXPECT_TRUE(says(opening_error(), {"not a directory"}));
-  writer_.store.path = "/dev/null";
+  file_options_.store.path = "/dev/null";
   EXPECT_TRUE(says(opening_error(), {"not a regular file"}));
 }
 
 TEST_F(LogTest, SaysWhereNoFileCanBeMade) {
-  writer_.store.path = "/proc/self/predictions.db";
+  file_options_.store.path = "/proc/self/predictions.db";
   EXPECT_TRUE(says(opening_error(), {"can't be opened"}));
 }
 
@@ -145,9 +145,9 @@ TEST_F(LogTest, RefusesANewerSchemaAndAChangedTable) {
   open();
   {
     Outsider outsider(file_);
-    outsider.run("PRAGMA user_version=2");
+    outsider.run("PRAGMA user_version=3");
   }
-  EXPECT_TRUE(says(opening_error(), {"newer Saccade", "schema 2"}));
+  EXPECT_TRUE(says(opening_error(), {"newer Saccade", "schema 3"}));
   {
     Outsider outsider(file_);
     outsider.run("PRAGMA user_version=1; ALTER TABLE predictions RENAME COLUMN result TO output");
@@ -159,7 +159,7 @@ TEST_F(LogTest, SaysThatTheFileIsLocked) {
   open();
   Outsider outsider(file_);
   outsider.run("BEGIN IMMEDIATE");
-  writer_.store.busy_timeout = std::chrono::milliseconds(1);
+  file_options_.store.busy_timeout = std::chrono::milliseconds(1);
   EXPECT_TRUE(says(opening_error(), {"locked by another process"}));
   outsider.run("ROLLBACK");
   EXPECT_EQ(opening_error(), "");
@@ -180,7 +180,7 @@ TEST_F(LogTest, ServersThatStartAtOnceMakeOneTable) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
-      auto log = SqliteLog::open(options_, writer_, registry_);
+      auto log = SqliteLog::open(options_, file_options_, writer_, registry_);
       if (log && append_and_wait(**log, row())) ++opened;
       if (!log) ADD_FAILURE() << log.error().message;
     });

@@ -123,7 +123,7 @@ TEST_F(LogTest, AFullBatchDoesNotWaitForTheInterval) {
 }
 
 TEST_F(LogTest, RowsThatGatherDuringACommitShareTheNext) {
-  writer_.store.busy_timeout = std::chrono::minutes(1);
+  file_options_.store.busy_timeout = std::chrono::minutes(1);
   auto log = open();
   ASSERT_TRUE(append_and_wait(*log, row()));
   const std::uint64_t before = commits();
@@ -139,7 +139,7 @@ TEST_F(LogTest, RowsThatGatherDuringACommitShareTheNext) {
 
 TEST_F(LogTest, ARowThatIsThereAlreadyFailsAlone) {
   options_.flush_interval = kNever;
-  writer_.store.busy_timeout = std::chrono::minutes(1);
+  file_options_.store.busy_timeout = std::chrono::minutes(1);
   auto log = open();
   const base::Uuid twice = base::Uuid::make();
   ASSERT_TRUE(append_and_wait(*log, row("first", twice)));

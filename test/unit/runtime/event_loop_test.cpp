@@ -1,7 +1,12 @@
 #include "runtime/event_loop.h"
 
+#include <atomic>
+#include <functional>
 #include <future>
+#include <memory>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -59,6 +64,187 @@ TEST(EventLoop, WorkPostedFromWorkRunsBehindWhatIsReady) {
   loops.start();
   done.get_future().get();
   EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+}
+
+// A pair of sockets; the loop watches one of them.
+class Pair final : public EventLoop::Watcher {
+ public:
+  explicit Pair(EventLoop& loop) : loop_(loop) {
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_), 0);
+    EXPECT_TRUE(loop.watch(ends_[0], *this));
+  }
+  ~Pair() {
+    unwatch();
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  void unwatch() { loop_.unwatch(ends_[0], *this); }
+  void write() const { EXPECT_EQ(::write(ends_[1], "a", 1), 1); }
+  void end() const { EXPECT_EQ(::shutdown(ends_[1], SHUT_WR), 0); }
+  void on_ready(Ready ready) override {
+    ++calls;
+    last = ready;
+    if (then) then();
+  }
+
+  int calls = 0;
+  Ready last{};
+  std::function<void()> then;
+
+ private:
+  EventLoop& loop_;
+  int ends_[2] = {-1, -1};
+};
+
+TEST(EventLoop, SaysOnceThatThereIsSomethingNew) {
+  EventLoop loop(0);
+  Pair pair(loop);
+  loop.poll();
+  EXPECT_EQ(pair.calls, 1) << "room to write";
+  EXPECT_TRUE(pair.last.write);
+  EXPECT_FALSE(pair.last.read);
+  pair.write();
+  loop.poll();
+  EXPECT_EQ(pair.calls, 2);
+  EXPECT_TRUE(pair.last.read);
+  EXPECT_FALSE(pair.last.ended);
+  loop.poll();
+  EXPECT_EQ(pair.calls, 2) << "unread, and not new";
+  pair.end();
+  loop.poll();
+  EXPECT_EQ(pair.calls, 3);
+  EXPECT_TRUE(pair.last.ended);
+}
+
+TEST(EventLoop, WhoeverIsUnwatchedInATurnHearsNoMore) {
+  EventLoop loop(0);
+  Pair first(loop);
+  Pair second(loop);
+  loop.poll();
+  first.calls = second.calls = 0;
+  first.then = [&] { second.unwatch(); };
+  second.then = [&] { first.unwatch(); };
+  first.write();
+  second.write();
+  loop.poll();
+  EXPECT_EQ(first.calls + second.calls, 1);
+}
+
+TEST(EventLoop, ATurnHandlesThenRunsWhatWasPostedThenItsEnd) {
+  EventLoop loop(0);
+  Pair pair(loop);
+  Pair other(loop);
+  loop.poll();
+  std::vector<int> order;
+  pair.then = other.then = [&] {
+    loop.at_turn_end([&] { order.push_back(3); });
+    loop.post([&] { order.push_back(2); });
+    order.push_back(1);
+  };
+  pair.write();
+  other.write();
+  loop.run_one_for(std::chrono::seconds(10));
+  EXPECT_EQ(order, (std::vector<int>{1, 1, 2, 2, 3, 3})) << "in one turn";
+}
+
+TEST(EventLoop, WhatIsReadInATurnCameAfterTheLastWait) {
+  EventLoop loop(0);
+  Pair pair(loop);
+  loop.poll();
+  const base::TimePoint before = base::now();
+  EXPECT_EQ(loop.unread_since(before), before) << "outside of a turn";
+  base::TimePoint since = base::TimePoint::max();
+  base::TimePoint began = base::TimePoint::max();
+  pair.then = [&] {
+    since = loop.unread_since(base::now());
+    began = loop.turn_began();
+  };
+  pair.write();
+  loop.run_one_for(std::chrono::seconds(10));
+  EXPECT_LE(since, began);
+  EXPECT_LE(began, base::now());
+  EXPECT_GE(began, before);
+}
+
+TEST(EventLoop, WakesForWorkOfAnotherThread) {
+  LoopGroup loops(1);
+  loops.start();
+  std::atomic<int> done = 0;
+  constexpr int kThreads = 4;
+  constexpr int kEach = 1'000;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < kEach; ++i) {
+          std::promise<void> ran;
+          loops[0].post([&] {
+            ++done;
+            ran.set_value();
+          });
+          ran.get_future().get();  // so that the loop sleeps in between
+        }
+      });
+    }
+  }
+  EXPECT_EQ(done, kThreads * kEach);
+}
+
+TEST(EventLoop, WhatNeverRanEndsWithIt) {
+  const auto kept = std::make_shared<int>(0);
+  // Leaves more to run when it ends itself.
+  struct Leaves {
+    EventLoop* loop;
+    std::shared_ptr<int> kept;
+    Leaves(EventLoop* where, std::shared_ptr<int> what) : loop(where), kept(std::move(what)) {}
+    Leaves(Leaves&& other) noexcept : loop(std::exchange(other.loop, nullptr)), kept(std::move(other.kept)) {}
+    Leaves& operator=(Leaves&&) = delete;
+    ~Leaves() {
+      if (loop != nullptr) loop->post([more = std::move(kept)] {});
+    }
+  };
+  {
+    EventLoop loop(0);
+    loop.post([leaves = Leaves(&loop, kept)] {});
+    loop.at_turn_end([kept] {});
+    Timer timer(loop);
+    timer.set(base::now() + std::chrono::hours(1), [kept] {});
+    EXPECT_GT(kept.use_count(), 1);
+  }
+  EXPECT_EQ(kept.use_count(), 1);
+}
+
+TEST(Timer, RingsInTheOrderOfTheTimesAndOnce) {
+  EventLoop loop(0);
+  std::vector<int> order;
+  Timer late(loop);
+  Timer early(loop);
+  Timer never(loop);
+  const base::TimePoint now = base::now();
+  late.set(now + std::chrono::milliseconds(2), [&] { order.push_back(2); });
+  early.set(now + std::chrono::hours(1), [&] { order.push_back(9); });
+  early.set(now, [&] { order.push_back(1); });
+  never.set(now, [&] { order.push_back(9); });
+  never.cancel();
+  loop.run_for(std::chrono::seconds(20));
+  EXPECT_EQ(order, (std::vector<int>{1, 2}));
+  EXPECT_GE(base::now(), now + std::chrono::milliseconds(2));
+}
+
+TEST(Timer, MayBeSetAnewOrEndWhenItRings) {
+  EventLoop loop(0);
+  int rung = 0;
+  auto timer = std::make_unique<Timer>(loop);
+  timer->set(base::now(), [&] {
+    ++rung;
+    timer->set(base::now(), [&] {
+      ++rung;
+      timer.reset();
+    });
+  });
+  loop.run_for(std::chrono::seconds(20));
+  EXPECT_EQ(rung, 2);
+  EXPECT_EQ(timer, nullptr);
 }
 
 TEST(LoopGroup, StopsLoopsThatHaveNothingToDo) {

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <gtest/gtest.h>
 
 #include "schedule/scheduler.h"
@@ -34,7 +33,6 @@ class Desk {
   explicit Desk(std::size_t loops = 1) {
     for (std::size_t i = 0; i < loops; ++i) {
       loops_.push_back(std::make_unique<runtime::EventLoop>(i));
-      guards_.emplace_back(loops_.back()->context().get_executor());
     }
   }
 
@@ -88,9 +86,9 @@ class Desk {
     while (answered_ < answers_.size() && base::now() < limit) {
       for (running_ = 0; running_ < loops_.size(); ++running_) {
         if (loops_.size() == 1) {
-          loops_[running_]->context().run_one_for(std::chrono::seconds(30));
+          loops_[running_]->run_one_for(std::chrono::seconds(30));
         } else {
-          loops_[running_]->context().run_one_for(std::chrono::microseconds(100));
+          loops_[running_]->run_one_for(std::chrono::microseconds(100));
         }
       }
     }
@@ -103,7 +101,7 @@ class Desk {
   }
   // Runs what is ready.
   void poll() {
-    for (running_ = 0; running_ < loops_.size(); ++running_) loops_[running_]->context().poll();
+    for (running_ = 0; running_ < loops_.size(); ++running_) loops_[running_]->poll();
   }
 
   const Answer& operator[](std::size_t job) const { return *answers_[job]; }
@@ -111,7 +109,6 @@ class Desk {
 
  private:
   std::vector<std::unique_ptr<runtime::EventLoop>> loops_;
-  std::vector<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guards_;
   std::vector<std::unique_ptr<Answer>> answers_;
   std::size_t answered_ = 0;
   std::size_t running_ = 0;

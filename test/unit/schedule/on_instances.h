@@ -21,12 +21,11 @@ class OnInstances : public testing::Test {
     return make_instance_scheduler(pool_, {.sessions = sessions_of(model_, 1)}, policy, metrics_);
   }
 
-  Desk desk_;  // its loops outlive the pool's threads, which post to them
-  std::shared_ptr<RunPool> pool_ = std::make_shared<RunPool>(3);
-
   observe::Registry registry_;
   MetricsPointer metrics_ = std::make_shared<ModelMetrics>(registry_, "m", "1");
   FakeModel model_;
+  Desk desk_;  // its loops outlive the pool's threads, which post to them
+  std::shared_ptr<RunPool> pool_ = std::make_shared<RunPool>(3);
 };
 
 }  // namespace saccade::schedule

@@ -109,6 +109,18 @@ class Simulation {
   std::uint64_t items() const { return items_; }
   // The machine's pace: how many times longer runs take from now on.
   void set_pace(double pace) { pace_ = pace; }
+  // As if the machine had stood still under a thousand answers.
+  void make_cautious() {
+    Promise promise;
+    promise.begun = promise.expected = point(now_ - 1);
+    promise.limit = promise.drop_after = point(now_ - .9);
+    promise.risk = std::chrono::microseconds(1);
+    promise.ran = point(now_);
+    promise.forecast = true;
+    for (int i = 0; i < 1000; ++i) planner_->admission()->answered({&promise, 1}, point(now_), *metrics_);
+  }
+  // For so long a request may have lain in its socket, as far as the server knows.
+  void set_unread(double seconds) { unread_ = seconds; }
   void at(double time, std::function<void()> happens) { schedule(time, std::move(happens)); }
 
  private:
@@ -151,12 +163,12 @@ class Simulation {
     ++outcomes_[which].offered;
     Job job;
     job.request.priority = priority;
-    job.request.arrived = point(now_);
+    job.request.arrived = point(now_ - unread_);
     job.request.id = {};
     job.timings.queued = point(now_);
     job.request.client_id = std::to_string(sent_.size());  // finds who sent it again
     sent_.push_back({which, sent});
-    if (planner_->would_refuse(nullptr, point(now_), point(now_))) {
+    if (planner_->would_refuse(nullptr, point(now_ - unread_), point(now_))) {
       ++outcomes_[which].refused;
       return;
     }
@@ -246,6 +258,7 @@ class Simulation {
   double now_ = 0;
   double end_ = 0;
   double pace_ = 1;
+  double unread_ = 0;
   base::TimePoint timer_ = base::TimePoint::max();
   std::vector<Sent> sent_;
   std::vector<Outcome> outcomes_;

@@ -182,6 +182,50 @@ TEST(AnObjectiveThatNobodyCanKeep, StillLetsAnIdleServerAnswer) {
   EXPECT_GE(static_cast<double>(outcome.latencies.size()), .95 * static_cast<double>(outcome.offered));
 }
 
+// A door that refuses everybody has no more answers to learn from.
+TEST(ACautionFarTooGreat, IsLostAgain) {
+  const Model& model = models()[0];
+  BatchPolicy policy;
+  policy.objective.latency = model.objective;
+  policy.max_batch_size = model.max_batch_size;
+  policy.measured = model.table.measured();
+  for (const double load : {.3, 2.}) {
+    Simulation simulation(model.table, policy, kInstances, 1);
+    simulation.set_unread(.003);
+    const double capacity = model.table.capacity() * kInstances;
+    const double late = 2;  // seconds, in which all were late
+    simulation.at(late, [&] { simulation.make_cautious(); });
+    const auto outcomes = simulation.run(
+        {{.rate = [&](double at) { return at < late ? 10 : load * capacity; }, .most = load * capacity}}, 12);
+    const Outcome& outcome = outcomes.front();
+    EXPECT_GE(static_cast<double>(outcome.in_time), .9 * std::min(load, .9) * capacity * (12 - late)) << load;
+    EXPECT_LE(outcome.late_share(), .01) << load;
+  }
+}
+
+// A loop's lane: runs of microseconds, on a machine that holds some up for milliseconds.
+TEST(AShortModel, GoesOnThroughHoldUpsOfManyTimesItsRun) {
+  const RunTable table{
+      .times = {{1, 13e-6}, {8, 70e-6}, {32, 250e-6}}, .noise = .3, .hiccups = .003, .hiccup = 150};
+  BatchPolicy policy;
+  policy.objective.latency = 10ms;
+  policy.max_batch_size = 32;
+  policy.measured = table.measured();
+  for (const double unread : {.0, .002, .004}) {
+    Simulation simulation(table, policy, 1, 1);
+    simulation.set_unread(unread);
+    const Outcome outcome = simulation.run(20'000, 10);
+    EXPECT_GE(static_cast<double>(outcome.in_time), .9 * static_cast<double>(outcome.offered)) << unread;
+    EXPECT_LE(outcome.late_share(), .01) << unread;
+    Simulation overloaded(table, policy, 1, 1);
+    overloaded.set_unread(unread);
+    constexpr double kTime = .5;
+    const Outcome most = overloaded.run(2 * table.capacity(), kTime);
+    EXPECT_GE(static_cast<double>(most.in_time), .75 * kTime * table.capacity()) << unread;
+    EXPECT_LE(most.late_share(), .01) << unread;
+  }
+}
+
 TEST(TheSameSeed, GivesTheSameCourse) {
   const auto course = [] {
     const Model& model = models()[0];

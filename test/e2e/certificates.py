@@ -1,0 +1,38 @@
+"""A certificate authority of the tests' own, made by the openssl program."""
+
+import ssl
+import subprocess
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+class Authority:
+    """Writes NAME.pem and NAME.key into its folder."""
+
+    def __init__(self, folder, name="ca"):
+        self.folder = folder
+        self.certificate, self.key = folder / f"{name}.pem", folder / f"{name}.key"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
+                "-out", self.certificate, "-days", 3, "-subj", f"/CN=tests {name}",
+                "-addext", "basicConstraints=critical,CA:TRUE")
+
+    def issue(self, name, subject, days=2, server=False):
+        """(certificate, key) with this subject; for a server it is good for localhost."""
+        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
+        extensions.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n" if server
+                              else "extendedKeyUsage=clientAuth\n")
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request,
+                "-subj", subject, "-utf8")
+        openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial",
+                "-days", days, "-out", certificate, "-extfile", extensions)
+        return certificate, key
+
+    def trusting(self, client=None):
+        """A client's context that trusts this authority and shows `client`, a pair of issue()."""
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        if client:
+            context.load_cert_chain(*map(str, client))
+        return context
