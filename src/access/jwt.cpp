@@ -103,29 +103,29 @@ std::expected<void, TokenFault> check_signature(const Parts& parts, const KeySet
   return {};
 }
 
-// NumericDate (RFC 7519, 2): seconds, perhaps with a fraction.
-std::expected<std::optional<double>, TokenFault> time_of(const json::object& claims, std::string_view name) {
+// NumericDate (RFC 7519, 2): seconds, perhaps with a fraction. `otherwise`: where there is none.
+std::expected<std::int64_t, TokenFault> time_of(const json::object& claims, std::string_view name,
+                                                std::int64_t otherwise) {
   const json::value* value = claims.if_contains(name);
-  if (value == nullptr) return std::nullopt;
+  if (value == nullptr) return otherwise;
   double seconds = 0;
   if (value->is_number()) seconds = value->to_number<double>();
   if (!value->is_number() || !std::isfinite(seconds) || std::abs(seconds) > 1e12) {
     return unfit("has a claim " + std::string(name) + " that is no time in seconds");
   }
-  return seconds;
+  return static_cast<std::int64_t>(seconds);
 }
 
 std::expected<std::int64_t, TokenFault> check_times(const json::object& claims, const TokenRules& rules,
                                                     std::int64_t now) {
-  const auto expires = time_of(claims, "exp");
+  if (!claims.contains("exp")) return unfit("has no end (exp)");
+  const auto expires = time_of(claims, "exp", 0);
   if (!expires) return std::unexpected(expires.error());
-  if (!*expires) return unfit("has no end (exp)");
-  const auto begins = time_of(claims, "nbf");
+  const auto begins = time_of(claims, "nbf", now);
   if (!begins) return std::unexpected(begins.error());
-  const std::int64_t end = static_cast<std::int64_t>(**expires) + rules.leeway;
+  const std::int64_t end = *expires + rules.leeway;
   if (now >= end) return fault(Fault::kExpired, "the token's time is over (exp)");
-  if (*begins && now + rules.leeway < static_cast<std::int64_t>(**begins))
-    return unfit("is not valid yet (nbf)");
+  if (now + rules.leeway < *begins) return unfit("is not valid yet (nbf)");
   return end;
 }
 
@@ -182,9 +182,10 @@ std::expected<std::shared_ptr<Identity>, TokenFault> read_claims(const json::obj
     }
   }
   if (const json::value* models = claims.if_contains(rules.models_claim)) {
-    made->models = words_of(*models);
-    if (!made->models || !check_patterns(*made->models))
+    auto patterns = words_of(*models);
+    if (!patterns || !check_patterns(*patterns))
       return unfit("has a claim " + rules.models_claim + " that is no list of at most 256 patterns");
+    made->models = *std::move(patterns);
   }
   if (claims.contains("saccade_cache")) {
     const std::string_view cache = text_of(claims, "saccade_cache", wrong);

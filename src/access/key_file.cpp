@@ -233,12 +233,12 @@ base::Status check_patterns(const std::vector<std::string>& models) {
 
 // The algorithm is looked up once and each thread keeps a context: that is half of what a short text costs.
 std::string sha256(std::string_view bytes) {
-  static const EVP_MD* const kAlgorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
                                                                                      EVP_MD_CTX_free);
   std::string digest(kDigestBytes, '\0');
   const bool made =
-      EVP_DigestInit_ex2(context.get(), kAlgorithm, nullptr) == 1 &&
+      EVP_DigestInit_ex2(context.get(), algorithm, nullptr) == 1 &&
       EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1 &&
       EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1;
   return made ? digest : std::string();

@@ -27,6 +27,9 @@ constexpr double kNoisy = 0.15;
 // An engine whose lone run takes so many times the shortest one's is not opened again with more threads.
 constexpr double kHopeless = 3;
 constexpr int kRunsToDespair = 3;
+// Runs shorter than this cost less than handing them to another thread, which every candidate but the first
+// does.
+constexpr base::Duration kTooShortToHandOver = std::chrono::microseconds(10);
 
 std::string where(const ModelSource& source) {
   return "model \"" + source.name + "\" version " + source.version;
@@ -188,11 +191,18 @@ class Opening {
   void choose_candidate() {
     const std::vector<EngineCandidate> all = candidates();
     if (all.size() < 2 || !opened_.completed.probed.ran || options_.engine_budget.count() <= 0) return;
+    if (too_short_to_hand_over()) return;
     // Two that measure at the same time would measure each other.
     static std::mutex one_at_a_time;
     const std::lock_guard lock(one_at_a_time);
     const std::string key = make_key(all);
     if (key.empty() || !recall(key, all)) measure_all(key, all);
+  }
+
+  bool too_short_to_hand_over() const {
+    const CompletedModel& completed = opened_.completed;
+    return opened_.session->runs_on_caller() && completed.probed.run_time < kTooShortToHandOver &&
+           !takes_any_size(*completed.signature);
   }
 
   // All that the choice hangs on. Empty: it can't be remembered.
@@ -239,11 +249,22 @@ class Opening {
     opened_.engine = engine;
     opened_.options = options;
     opened_.session = std::move(session);
-    if (!as_opened) {
-      ProbeResult& probed = opened_.completed.probed;
-      probed.run_time = measure_run(*opened_.session, probed.sample);
-    }
-    return true;
+    return as_opened || measure_chosen();
+  }
+
+  // What is known of one run, by the session that was chosen instead of the one that was probed. Where what
+  // is the smallest to one engine is too small for it, its made-up inputs are of the size that engines are
+  // compared at.
+  bool measure_chosen() {
+    engine::Session& session = *opened_.session;
+    ProbeResult& probed = opened_.completed.probed;
+    probed.run_time = measure_run(session, probed.sample);
+    if (probed.run_time.count() > 0) return true;
+    probed.free_size = size_to_measure(session, probed);
+    probed.sample = make_samples(session.facts(), probed.item_shapes, probed.free_size, one_row(probed), 1,
+                                 probed.largest_integer);
+    probed.run_time = measure_run(session, probed.sample);
+    return probed.run_time.count() > 0;
   }
 
   Engine* engine_of(const EngineCandidate& candidate) const {

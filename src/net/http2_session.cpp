@@ -14,7 +14,7 @@ constexpr std::int32_t kStreamWindow = 4 * 1024 * 1024;
 constexpr std::int32_t kConnectionWindow = 16 * 1024 * 1024;
 // Of one header block, times the limit for its fields: compression makes them smaller, never larger.
 constexpr std::size_t kBlockFactor = 2;
-constexpr std::size_t kFrameCost = 1024;  // what a frame of such a block counts besides its bytes
+constexpr std::size_t kFrameCost = 1024;     // what a frame of such a block counts besides its bytes
 constexpr std::uint32_t kMostPadding = 256;  // with the byte that says how much
 constexpr std::size_t kRememberedResets = 128;
 constexpr std::chrono::milliseconds kDrainWait{1'000};  // for the peer to see the first GOAWAY

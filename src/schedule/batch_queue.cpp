@@ -1,6 +1,7 @@
 #include "schedule/batch_queue.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "schedule/batch_runner.h"
 
@@ -239,10 +240,10 @@ const Job* BatchQueue::last_behind(std::uint64_t level) const {
 }
 
 void BatchQueue::evict_last(base::Error error, std::vector<Dropped>& dropped) {
-  for (auto at = levels_.rbegin(); at != levels_.rend(); ++at) {
-    std::deque<Job>& jobs = at->second.delayed.empty() ? at->second.in_time : at->second.delayed;
+  for (auto& [number, level] : std::views::reverse(levels_)) {
+    std::deque<Job>& jobs = level.delayed.empty() ? level.in_time : level.delayed;
     if (jobs.empty()) continue;
-    drop(at->second, jobs.back(), Why::kUrgent, std::move(error), dropped);
+    drop(level, jobs.back(), Why::kUrgent, std::move(error), dropped);
     jobs.pop_back();
     return;
   }

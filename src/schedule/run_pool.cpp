@@ -233,7 +233,9 @@ void RunPool::keep_time() {
     dispatch(nullptr, now, woken);
     if (woken != nullptr) {
       lock.unlock();
-      Wake{std::exchange(woken, nullptr)};
+      {
+        const Wake rung(std::exchange(woken, nullptr));
+      }
       lock.lock();
       continue;
     }

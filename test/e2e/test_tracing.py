@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import secrets
 import socket
@@ -72,7 +73,7 @@ def test_every_answer_has_an_id_of_its_own(server):
 
 @pytest.mark.parametrize("path, body", [(TEXT, GOOD), ("/nowhere", {}), ("/v1/models/sentiment:predict", {})])
 def test_the_callers_own_id_comes_back(server, path, body):
-    answer = server.post(path, json=body, headers={"X-Request-Id": "client/42:ä".replace("ä", "a")})
+    answer = server.post(path, json=body, headers={"X-Request-Id": "client/42:a"})
     assert answer.headers.get_list("x-request-id") == ["client/42:a"]
 
 
@@ -334,7 +335,6 @@ def test_a_share_of_traces(start_server, tmp_path):
     (["--otlp-endpoint", "http://localhost:1"], {"OTEL_TRACES_SAMPLER": "sometimes"}, "OTEL_TRACES_SAMPLER"),
 ])
 def test_wrong_settings_are_named_at_the_start(tmp_path, flags, environment, part):
-    import os
     done = run("serve", DIGITS, "--port", 0, "--log", "none", *flags, folder=tmp_path,
                env={**os.environ, "SACCADE_GRPC_PORT": "0", **environment})
     assert done.returncode == 1 and part in done.stderr

@@ -21,7 +21,7 @@ import compare  # noqa: E402
 import known  # noqa: E402
 import models  # noqa: E402
 
-FLAGS = ["--model-control-mode", "explicit", "--load-model", "*", "--log", "none"]
+FLAGS = ["--engine", "onnxruntime", "--model-control-mode", "explicit", "--load-model", "*", "--log", "none"]
 
 
 class Peer:
