@@ -188,8 +188,10 @@ void Router::enter(const Route& route, Call call, const net::HttpRequest& reques
                    const PathParameters& parameters, base::Result<serve::Entry> entry) const {
   if (entry) {
     call.set_caller(std::move(entry->caller));
-    if (entry->limits) call.set_limits(*entry->limits);
-    if (entry->refused()) return call.fail(entry->limits->error());
+    if (const std::optional<limit::Decision>& limits = entry->limits) {
+      call.set_limits(*limits);
+      if (!limits->allowed) return call.fail(limits->error());
+    }
     return answer(route, call, request, parameters);
   }
   net::HttpResponse response = error_response(entry.error());

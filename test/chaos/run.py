@@ -21,6 +21,7 @@ import pathlib
 import random
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -194,6 +195,8 @@ def main() -> int:
 
     folder = pathlib.Path(tempfile.mkdtemp(prefix="saccade-chaos-"))
     stage = Stage(folder, arguments.store)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started and mounted is ended then, too
 
     async def whole() -> list[dict]:
         try:

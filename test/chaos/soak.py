@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -149,6 +150,8 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="saccade-soak-"))
     stage = Stage(folder, "sqlite", flags=["--log-max-bytes", "50000000"])
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started and mounted is ended then, too
 
     async def whole() -> dict:
         try:

@@ -16,7 +16,8 @@ import tempfile
 
 from server import wait_until
 
-AS_USER = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+# Not runuser, which stands still with a server that is stopped and does not go on with it.
+AS_USER = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] if os.geteuid() == 0 else []
 
 
 def program(name):
