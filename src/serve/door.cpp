@@ -53,7 +53,7 @@ std::optional<base::Result<Entry>> Door::enter(const Visit& visit, runtime::Even
 std::optional<base::Result<Entry>> Door::count(const Visit& visit, base::Result<Entry> entry,
                                                runtime::EventLoop& loop, const Keep& keep) {
   using Uncounted = request::Caller::Uncounted;
-  limit::Call call{.address = visit.address};
+  limit::Call call{.caller = {}, .address = visit.address, .model = {}};
   if (entry) {
     auto caller = entry->caller ? std::make_shared<request::Caller>(*entry->caller)
                                 : std::make_shared<request::Caller>();
