@@ -71,7 +71,8 @@ void list(serve::Service& service, const Call& call, std::string_view query) {
   wanted.model = query_value(query, "model").value_or("");
   const bool limited = call.caller() && call.caller()->identity && call.caller()->identity->models;
   if (limited && wanted.model.empty()) {
-    return call.fail({base::Code::kPermissionDenied, "the caller's rights are for certain models: name one, ?model=NAME"});
+    return call.fail(
+        {base::Code::kPermissionDenied, "the caller's rights are for certain models: name one, ?model=NAME"});
   }
   if (!call.may_use(wanted.model)) return;
   const auto since = query_time(query, "since", 0);
@@ -152,6 +153,9 @@ void give_feedback(serve::Service& service, const Call& call, std::string_view t
   auto feedback = read_feedback(body);
   if (!feedback) return call.fail(feedback.error());
   feedback->id = *id;
+  if (call.caller() && call.caller()->identity && call.caller()->identity->models) {
+    feedback->by = call.caller()->identity;
+  }
   service.add_feedback(std::move(*feedback), call.loop(), [call, id = id->text()](const base::Status& kept) {
     if (!kept) return call.fail(kept.error());
     call.respond_json("{\"request_id\":\"" + id + "\",\"status\":\"stored\"}");

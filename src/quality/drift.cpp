@@ -8,8 +8,6 @@ namespace saccade::quality {
 namespace {
 
 constexpr std::size_t kMostKept = 32'768;  // values of a reference
-// About so many values count in mean and deviation.
-constexpr double kMemory = 32'768;
 
 }  // namespace
 
@@ -47,9 +45,10 @@ std::vector<std::uint64_t> SlidingCounts::sum() const {
 
 void ValueDrift::add_sample(std::span<const float> values) {
   ++samples_;
+  const double memory = static_cast<double>(sizes_.recent * std::max<std::size_t>(values.size(), 1));
   for (const float value : values) {
     if (!std::isfinite(value)) continue;
-    count_ = std::min(count_ + 1, kMemory);
+    count_ = std::min(count_ + 1, memory);
     const double away = static_cast<double>(value) - mean_;
     mean_ += away / count_;
     squares_ += (away * (static_cast<double>(value) - mean_) - squares_) / count_;

@@ -75,7 +75,7 @@ class ValueDrift {
   std::vector<float> edges_;  // of the bins: a bin's values are at or below its edge
   std::vector<std::uint64_t> reference_;
   std::optional<SlidingCounts> recent_;
-  double count_ = 0, mean_ = 0, squares_ = 0;  // of all values, older ones counting less and less
+  double count_ = 0, mean_ = 0, squares_ = 0;  // of all values, as if of the recent samples: older ones fade
 };
 
 // The same for classes.

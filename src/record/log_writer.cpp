@@ -175,9 +175,9 @@ base::Status LogWriter::insert_feedback(const std::vector<Row*>& rows) {
 
 void LogWriter::settle(std::shared_ptr<PendingFeedback> pending, LogStore::Outcome& outcome) {
   if (!outcome) return pending->done(std::unexpected(std::move(outcome.error())));
-  if (*outcome) {
+  if (std::optional<FeedbackOutcome>& stored = *outcome) {
     metrics_.feedback.add();
-    return pending->done(std::move(**outcome));
+    return pending->done(std::move(*stored));
   }
   if (base::now() < pending->until && waiting_.size() < kMostWaitingFeedback && !queue_->closed()) {
     waiting_.push_back(std::move(pending));

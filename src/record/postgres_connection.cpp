@@ -35,12 +35,14 @@ std::pair<Options, std::string> parse_options(const std::string& url) {
   return {std::move(options), std::move(text)};
 }
 
-// The URL with "…" for what may be a password, so that libpq's reason can be shown.
+constexpr const char* kUnreadableUser = "its user or password can't be read; write special characters as %XX";
+
+// The URL with "x" for what may be a password, so that libpq's reason can be shown.
 std::string without_secrets(std::string url) {
   const std::size_t begin = url.find("://");
   if (begin == std::string::npos) return url;
   const std::size_t first = begin + 3;
-  const std::size_t at = url.rfind('@', url.find_first_of("?", first));
+  const std::size_t at = url.rfind('@');
   if (at != std::string::npos && at > first) {
     const std::size_t colon = url.find(':', first);
     if (colon < at) url.replace(colon, at - colon, ":x");
@@ -66,10 +68,13 @@ base::Result<PostgresAddress> PostgresAddress::parse(const std::string& url) {
   const auto [options, reason] = parse_options(url);
   if (!options) {
     const auto [redacted, said] = parse_options(without_secrets(url));
-    return base::invalid_argument(
-        "log URL: " +
-        (redacted ? std::string("its user or password can't be read; write special characters as %XX")
-                  : said));
+    return base::invalid_argument("log URL: " + (redacted ? std::string(kUnreadableUser) : said));
+  }
+  // A password with a bare slash would be taken for a port and a database, and shown as such.
+  const std::size_t host_begin = url.find("://");
+  const std::size_t at = url.rfind('@', url.find('?'));
+  if (host_begin != std::string::npos && at != std::string::npos && url.find('/', host_begin + 3) < at) {
+    return base::invalid_argument(std::string("log URL: ") + kUnreadableUser);
   }
   std::string host = "localhost", port = "5432", database;
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
@@ -126,15 +131,15 @@ std::string PostgresConnection::parameter_status(const char* name) const {
 
 // ---- parameters and rows
 
-PostgresConnection::Parameter PostgresConnection::binary_time(std::int64_t unix_micros) {
+std::string PostgresConnection::binary_time(std::int64_t unix_micros) {
   return big_endian(static_cast<std::uint64_t>(unix_micros - kEpochMicros));
 }
 
-PostgresConnection::Parameter PostgresConnection::binary(std::int64_t number) {
+std::string PostgresConnection::binary(std::int64_t number) {
   return big_endian(static_cast<std::uint64_t>(number));
 }
 
-PostgresConnection::Parameter PostgresConnection::binary(double number) {
+std::string PostgresConnection::binary(double number) {
   return big_endian(std::bit_cast<std::uint64_t>(number));
 }
 

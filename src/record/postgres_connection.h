@@ -57,12 +57,12 @@ class PostgresConnection {
 
   // A parameter in PostgreSQL's binary form; nothing: NULL.
   using Parameter = std::optional<std::string>;
-  static Parameter binary(const base::Uuid& id) {
+  static std::string binary(const base::Uuid& id) {
     return std::string(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
   }
-  static Parameter binary_time(std::int64_t unix_micros);  // timestamptz
-  static Parameter binary(std::int64_t number);            // bigint
-  static Parameter binary(double number);                  // double precision
+  static std::string binary_time(std::int64_t unix_micros);  // timestamptz
+  static std::string binary(std::int64_t number);            // bigint
+  static std::string binary(double number);                  // double precision
 
   struct Clear {
     void operator()(PGresult* result) const { PQclear(result); }

@@ -59,14 +59,14 @@ CopyRows::CopyRows() {
 
 void CopyRows::add(const RowView& row) {
   append_short(bytes_, kFields);
-  append_field(bytes_, *PostgresConnection::binary(row.id));
-  append_field(bytes_, *PostgresConnection::binary_time(created_at(row.id)));
-  append_field(bytes_, *PostgresConnection::binary_time(row.unix_micros));
+  append_field(bytes_, PostgresConnection::binary(row.id));
+  append_field(bytes_, PostgresConnection::binary_time(created_at(row.id)));
+  append_field(bytes_, PostgresConnection::binary_time(row.unix_micros));
   append_field(bytes_, row.model);
   append_field(bytes_, row.version);
   append_field_or_null(bytes_, row.client_id);
   append_field(bytes_, row.result);
-  append_field(bytes_, *PostgresConnection::binary(row.latency_micros));
+  append_field(bytes_, PostgresConnection::binary(row.latency_micros));
   append_field_or_null(bytes_, row.input);
 }
 

@@ -137,6 +137,7 @@ PostgresResult<std::vector<Partition>> list_partitions(PostgresConnection& conne
       {}, kPatience);
   if (!rows) return std::unexpected(rows.error());
   std::vector<Partition> partitions;
+  partitions.reserve(static_cast<std::size_t>(rows->size()));
   for (int i = 0; i < rows->size(); ++i) {
     partitions.push_back(
         {.day = rows->number(i, 0), .rows = rows->number(i, 1), .bytes = rows->number(i, 2)});

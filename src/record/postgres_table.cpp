@@ -26,6 +26,8 @@ constexpr const char* kFeedback =
     " weight = EXCLUDED.weight, comment = EXCLUDED.comment WHERE f.given_at <= EXCLUDED.given_at) "
     "SELECT model, version, result, EXISTS(SELECT 1 FROM before) FROM given";
 
+constexpr const char* kModelOf = "SELECT model FROM saccade.predictions WHERE created_at = $1 AND id = $2";
+
 constexpr const char* kUniqueViolation = "23505";
 constexpr const char* kNoPartition = "23514";
 
@@ -183,6 +185,14 @@ PostgresResult<std::vector<LogStore::Outcome>> PostgresTable::insert_feedback(
 PostgresResult<LogStore::Outcome> PostgresTable::insert_one(const Feedback& feedback,
                                                             base::Duration patience) {
   using Connection = PostgresConnection;
+  if (feedback.by) {
+    auto model = connection_->run(
+        kModelOf, {Connection::binary_time(created_at(feedback.id)), Connection::binary(feedback.id)},
+        patience);
+    if (!model) return std::unexpected(model.error());
+    if (model->size() == 0 || !feedback.may_speak_of(model->text(0, 0)))
+      return LogStore::Outcome(std::nullopt);
+  }
   auto rows = connection_->run(
       kFeedback,
       {Connection::binary_time(created_at(feedback.id)), Connection::binary(feedback.id),

@@ -14,12 +14,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/uuid.h"
 #include "observe/metrics.h"
+#include "request/caller.h"
 #include "request/model_signature.h"
 
 namespace saccade::record {
@@ -31,6 +33,11 @@ struct Feedback {
   std::string truth;  // as JSON
   double weight = 1;
   std::string comment;  // empty: none
+  // Who gives it, on its way to the store: a prediction by a model that is not among theirs is unknown to
+  // them.
+  std::shared_ptr<const request::Identity> by = {};
+
+  bool may_speak_of(std::string_view model) const { return by == nullptr || by->may_use(model); }
 };
 
 // What feedback was given on.

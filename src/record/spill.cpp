@@ -115,7 +115,8 @@ base::Result<std::vector<LogStore::Outcome>> Spill::insert_feedback(
   auto outcomes = store_->insert_feedback(feedback);
   if (!outcomes) return std::unexpected(lose(std::move(outcomes.error())));
   for (const LogStore::Outcome& outcome : *outcomes) {
-    if (outcome && *outcome && (*outcome)->first) ++feedback_;
+    const std::optional<FeedbackOutcome> stored = outcome.value_or(std::nullopt);
+    if (stored && stored->first) ++feedback_;
   }
   return outcomes;
 }

@@ -224,7 +224,7 @@ LogStore::Outcome SqliteStore::insert_one(const Feedback& feedback) {
   if (code != SQLITE_ROW && code != SQLITE_DONE) error = database_.error();
   given_on_.reset();
   if (code != SQLITE_ROW && code != SQLITE_DONE) return std::unexpected(std::move(error));
-  if (!outcome) return std::nullopt;
+  if (!outcome || !feedback.may_speak_of(outcome->model)) return std::nullopt;
   insert_feedback_.bind(1, feedback.id);
   insert_feedback_.bind(2, feedback.unix_micros);
   insert_feedback_.bind(3, feedback.truth);

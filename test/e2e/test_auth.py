@@ -202,6 +202,11 @@ def test_what_others_predicted_is_not_shown(server, keys, digit):
     path = f"/predictions/{answer['request_id']}"
     assert server.get(path, headers=bearer(keys.read)).json()["model"] == "sentiment"
     assert server.get(path, headers=bearer(keys.digits)).status_code == 404
+    # nor may they say what was true of it
+    assert status_of(server, keys.digits, path + "/feedback", {"truth": "negative"}) == 404
+    assert status_of(server, keys.read, path + "/feedback", {"truth": "negative"}) == 403
+    assert status_of(server, keys.predict, path + "/feedback", {"truth": "positive"}) == 200
+    assert server.get(path, headers=bearer(keys.read)).json()["feedback"]["truth"] == "positive"
 
 
 def test_tritonclient_sends_keys(server, keys):

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from postgres import Postgres
-from server import wait_until
+from server import run, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_drift_shows_when_what_is_asked_changes(start_server):
     def ask_until(texts, condition, what):
         with server.client() as client:
             def ask():
-                for text in texts:
+                for text in texts * (100 // len(texts)):
                     assert client.post("/predict/sentiment", json={"text": text}).status_code == 200
                 return condition()
             return wait_until(ask, 60, what)
@@ -141,7 +141,23 @@ def test_drift_shows_when_what_is_asked_changes(start_server):
               "drift of the input")
     ask_until(["It was bad, boring, and far too long. " * 5], lambda: drift("saccade_quality_output_drift") > 0.25,
               "drift of the output")
-    assert series(server, "saccade_quality_input_mean", model="sentiment", input="text") > 23  # the usual texts have 20 characters on average
+    assert series(server, "saccade_quality_input_mean", model="sentiment", input="text") > 30  # of the usual texts: 20
+
+
+def test_who_may_use_other_models_only_gives_no_feedback(start_server, postgres, tmp_path):
+    file = tmp_path / "keys.json"
+
+    def key(name, *flags):
+        made = run("key", "create", "--file", file, "--name", name, "--scope", "predict", *flags, folder=tmp_path)
+        return {"Authorization": f"Bearer {made.stdout.strip()}"}
+
+    anyone, digits = key("anyone"), key("digits", "--model", "digits*")
+    server = start_server(flags=["--api-keys", file, "--log", postgres.make_database("limited")])
+    answer = server.post("/predict/sentiment", json={"text": "Fine."}, headers=anyone).json()
+    path = f"/predictions/{answer['request_id']}/feedback"
+    assert server.post(path, json={"truth": "positive"}, headers=anyone).status_code == 200
+    assert server.post(path, json={"truth": "negative"}, headers=digits).status_code == 404
+    assert postgres.query("SELECT truth FROM saccade.feedback", "limited") == [['"positive"']]
 
 
 def test_feedback_while_the_database_is_away(start_server, postgres):

@@ -59,6 +59,8 @@ TEST_F(ValueDriftTest, MeanAndDeviation) {
   feed(2'000, 0);
   EXPECT_NEAR(drift_.mean(), 49.5, 1);
   EXPECT_NEAR(drift_.deviation(), 28.9, 1);
+  feed(2'000, 100);
+  EXPECT_NEAR(drift_.mean(), 149.5, 4) << "what was is forgotten";
 }
 
 TEST_F(ValueDriftTest, OneValueOnly) {

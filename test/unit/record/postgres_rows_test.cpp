@@ -32,7 +32,7 @@ TEST(PostgresRows, AreAsCopyTakesThem) {
   std::string expected = "PGCOPY\n\377\r\n\0"s + "\0\0\0\0\0\0\0\0"s;
   expected += "\0\x09"s;
   expected += "\0\0\0\x10"s + std::string(reinterpret_cast<const char*>(kId.bytes.data()), 16);
-  expected += "\0\0\0\x08"s + *PostgresConnection::binary_time(created_at(kId));
+  expected += "\0\0\0\x08"s + PostgresConnection::binary_time(created_at(kId));
   expected += "\0\0\0\x08\0\0\0\0\0\0\0\x01"s;
   expected += "\0\0\0\x06"s + "digits" + "\0\0\0\x01"s + "3";
   expected += "\377\377\377\377"s;  // NULL
@@ -99,6 +99,7 @@ TEST(PostgresAddress, SaysWhatIsWrongWithoutThePassword) {
   for (const auto& [url, said] : {std::pair{"postgresql://me:secret@h/d?nonsense=1", "nonsense"},
                                   {"postgresql://me:secret@[::1/d", "log URL"},
                                   {"postgresql://me:%secret@h/d", "%XX"},
+                                  {"postgresql://me:pass/secret@h/d", "%XX"},
                                   {"postgresql://me@h/d?password=secret&nonsense=1", "nonsense"}}) {
     const auto address = PostgresAddress::parse(url);
     ASSERT_FALSE(address) << url;
