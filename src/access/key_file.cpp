@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "access/times.h"
+#include "base/hex.h"
 
 namespace saccade::access {
 namespace {
@@ -36,17 +37,6 @@ std::optional<std::string> from_hex(std::string_view text) {
     bytes += static_cast<char>(*high << 4U | *low);
   }
   return bytes;
-}
-
-std::string to_hex(std::string_view bytes) {
-  static constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kDigits[byte >> 4U];
-    text += kDigits[byte & 0xFU];
-  }
-  return text;
 }
 
 // Reads one entry; `where_` goes before each complaint.
@@ -191,7 +181,7 @@ std::string write_keys(const std::vector<KeyEntry>& entries) {
     if (entry.digest.empty()) {
       made["certificate"] = entry.certificate;
     } else {
-      made["sha256"] = to_hex(entry.digest);
+      made["sha256"] = base::hex(entry.digest);
     }
     json::array scopes;
     for (const Right right : {Right::kPredict, Right::kRead, Right::kAdmin}) {

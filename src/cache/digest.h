@@ -36,7 +36,6 @@ class Hasher {
 
 // Nobody else has it.
 Digest random_digest();
-std::string hex(std::string_view bytes);
 inline std::string_view bytes_of(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }

@@ -33,9 +33,7 @@ void run_for(engine::Session& session, const std::vector<tensor::TensorView>& vi
 }  // namespace
 
 base::Status BenchRow::take_turn(base::Duration slice) {
-  std::vector<tensor::TensorView> views;
-  views.reserve(inputs.size());
-  for (const tensor::Tensor& input : inputs) views.push_back(input.view());
+  const std::vector<tensor::TensorView> views = tensor::views_of(inputs);
   const std::size_t count = rig->sessions.size();
   std::vector<Turn> turns(count);
   std::latch together(static_cast<std::ptrdiff_t>(count));

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "base/hex.h"
 #include "cache/digest.h"
 
 namespace saccade::http {
@@ -90,7 +91,7 @@ std::string entity_tag(std::string_view content, bool strong) {
   thread_local cache::Hasher hasher;
   hasher.add(content);
   const cache::Digest digest = hasher.finish();
-  return (strong ? "\"" : "W/\"") + cache::hex(cache::bytes_of(digest).substr(0, kTagBytes)) + "\"";
+  return (strong ? "\"" : "W/\"") + base::hex(cache::bytes_of(digest).substr(0, kTagBytes)) + "\"";
 }
 
 bool names_tag(std::string_view if_none_match, std::string_view tag) {

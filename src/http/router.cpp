@@ -97,7 +97,6 @@ void Router::add(std::string method, std::string path, Operation operation, Rout
   if (operation.id.empty() && !operation.tag.empty()) operation.id = operation_id(method, path);
   routes_.push_back(
       {std::move(method), std::move(path), std::move(operation), std::move(handler), std::move(metrics)});
-  routes_.back().admin = routes_.back().operation.right == Right::kAdmin;
   routes_.back().model = model_parameter(routes_.back().path);
 }
 
@@ -139,7 +138,7 @@ void Router::handle(const net::HttpRequest& request, std::shared_ptr<net::HttpEx
   });
   if (found == nullptr) return refuse(request, std::move(exchange), allowed, std::move(trail));
   if (trail) trail->enter(found->method, found->path);
-  const bool elsewhere = found->admin && !exchange->peer().takes_admin;
+  const bool elsewhere = found->admin() && !exchange->peer().takes_admin;
   const Call call(std::move(exchange), *found->metrics, preferred_coding(request.header("accept-encoding")),
                   std::move(trail));
   if (elsewhere) [[unlikely]] {

@@ -35,12 +35,13 @@ struct Route {
   Operation operation;
   RouteHandler handler;
   std::unique_ptr<RouteMetrics> metrics;
-  bool admin = false;          // changes the server
   std::size_t model = kNoModel;  // which of the path's parameters names a model
 
   static constexpr std::size_t kNoModel = static_cast<std::size_t>(-1);
 
   const std::string& summary() const { return operation.summary; }
+  // Changes the server: with --admin-port it is answered on that port alone.
+  bool admin() const { return operation.right == Right::kAdmin; }
   bool documented() const { return !operation.tag.empty(); }
 };
 

@@ -43,17 +43,6 @@ bool takes_any_size(const request::ModelSignature& signature) {
   });
 }
 
-std::vector<tensor::TensorView> views_of(const std::vector<tensor::Tensor>& inputs) {
-  std::vector<tensor::TensorView> views;
-  views.reserve(inputs.size());
-  for (const tensor::Tensor& input : inputs) views.push_back(input.view());
-  return views;
-}
-
-std::optional<std::int64_t> one_row(const ProbeResult& probed) {
-  return probed.in_rows ? std::optional<std::int64_t>(1) : std::nullopt;
-}
-
 // Why an engine is not taken.
 struct Objection {
   std::string reason;
@@ -66,9 +55,8 @@ std::optional<Objection> compare(engine::Session& reference, engine::Session& ot
                                  const ProbeResult& probed, std::int64_t size) {
   if (auto ports = difference(reference.facts(), other.facts())) return Objection{*std::move(ports), true};
   for (unsigned seed = 1; seed <= kComparisons; ++seed) {
-    const auto inputs = make_samples(reference.facts(), probed.item_shapes, size, one_row(probed), seed,
-                                     probed.largest_integer);
-    const auto views = views_of(inputs);
+    const auto inputs = make_samples(reference.facts(), probed, size, 1, seed);
+    const auto views = tensor::views_of(inputs);
     const auto expected = reference.run(views);
     if (!expected) continue;  // nothing to compare with
     const auto got = other.run(views);
@@ -82,9 +70,8 @@ std::optional<Objection> compare(engine::Session& reference, engine::Session& ot
 
 // Of one item, the shortest of a few runs; the longest time there is where one fails.
 base::Duration shortest_run(engine::Session& session, const ProbeResult& probed, std::int64_t size) {
-  const auto inputs =
-      make_samples(session.facts(), probed.item_shapes, size, one_row(probed), 1, probed.largest_integer);
-  const auto views = views_of(inputs);
+  const auto inputs = make_samples(session.facts(), probed, size);
+  const auto views = tensor::views_of(inputs);
   base::Duration shortest = base::Duration::max();
   for (int run = 0; run < kRunsToDespair; ++run) {
     const base::TimePoint start = base::now();
@@ -261,8 +248,7 @@ class Opening {
     probed.run_time = measure_run(session, probed.sample);
     if (probed.run_time.count() > 0) return true;
     probed.free_size = size_to_measure(session, probed);
-    probed.sample = make_samples(session.facts(), probed.item_shapes, probed.free_size, one_row(probed), 1,
-                                 probed.largest_integer);
+    probed.sample = make_samples(session.facts(), probed, probed.free_size);
     probed.run_time = measure_run(session, probed.sample);
     return probed.run_time.count() > 0;
   }

@@ -52,10 +52,7 @@ base::Duration own_time() {
 using Outputs = std::shared_ptr<engine::RunOutputs>;
 
 base::Result<Outputs> run(engine::Session& session, const std::vector<Tensor>& inputs) {
-  std::vector<TensorView> views;
-  views.reserve(inputs.size());
-  for (const Tensor& input : inputs) views.push_back(input.view());
-  return session.run(views);
+  return session.run(tensor::views_of(inputs));
 }
 
 // Whether row `row` of `many` is what `one` holds.
@@ -246,6 +243,12 @@ std::vector<Tensor> make_samples(const engine::ModelFacts& facts, const std::vec
 
 // A run takes one thread, as a rule this one; its own time of the processor is what a run costs where other
 // threads take the processor away meanwhile.
+std::vector<Tensor> make_samples(const engine::ModelFacts& facts, const ProbeResult& probed,
+                                 std::int64_t free_size, std::int64_t items, unsigned seed) {
+  return make_samples(facts, probed.item_shapes, free_size,
+                      probed.in_rows ? std::optional(items) : std::nullopt, seed, probed.largest_integer);
+}
+
 base::Duration measure_run(engine::Session& session, const std::vector<Tensor>& inputs) {
   std::vector<base::Duration> times;
   const auto end = base::now() + kMeasuring;

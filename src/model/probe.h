@@ -43,6 +43,10 @@ std::vector<tensor::Tensor> make_samples(const engine::ModelFacts& facts,
                                          std::int64_t free_size, std::optional<std::int64_t> rows,
                                          unsigned seed, unsigned largest_integer = 1);
 
+// The same for a model that was probed: `items` of them where its inputs have rows, else one.
+std::vector<tensor::Tensor> make_samples(const engine::ModelFacts& facts, const ProbeResult& probed,
+                                         std::int64_t free_size, std::int64_t items = 1, unsigned seed = 1);
+
 // How long a run takes: the median of several, in at most about 100 ms or three runs. Zero where it fails.
 base::Duration measure_run(engine::Session& session, const std::vector<tensor::Tensor>& inputs);
 

@@ -39,8 +39,7 @@ Runs profile(engine::Session& session, const OpenedModel& opened, std::size_t in
   for (std::int64_t items = 2; items <= most && in_vain < kInVain; items *= 2) {
     // It is run three times at least.
     if (base::now() + runs.back().time * 6 > end) break;
-    const auto samples =
-        make_samples(session.facts(), probed.item_shapes, probed.free_size, items, 1, probed.largest_integer);
+    const auto samples = make_samples(session.facts(), probed, probed.free_size, items);
     const base::Duration time = measure_run(session, samples);
     if (time.count() == 0) break;
     runs.push_back({items, time});

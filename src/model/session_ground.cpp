@@ -12,13 +12,6 @@ namespace {
 constexpr std::int64_t kPicture = 224;
 constexpr std::int64_t kSequence = 64;
 constexpr base::Duration kLongestRun = std::chrono::milliseconds(100);
-std::vector<tensor::TensorView> views_of(const std::vector<tensor::Tensor>& inputs) {
-  std::vector<tensor::TensorView> views;
-  views.reserve(inputs.size());
-  for (const tensor::Tensor& input : inputs) views.push_back(input.view());
-  return views;
-}
-
 // Runs per second of one session, from its first run's begin to its last one's end; 0: one failed.
 double run_for(engine::Session& session, const std::vector<tensor::TensorView>& views, base::Duration slice) {
   const base::TimePoint start = base::now();
@@ -39,11 +32,9 @@ std::int64_t size_to_measure(engine::Session& session, const ProbeResult& probed
   const bool picture =
       std::ranges::any_of(probed.item_shapes, [](const tensor::Shape& item) { return item.rank() >= 3; });
   for (std::int64_t size = picture ? kPicture : kSequence; size > probed.free_size; size /= 2) {
-    const auto inputs = make_samples(session.facts(), probed.item_shapes, size,
-                                     probed.in_rows ? std::optional<std::int64_t>(1) : std::nullopt, 1,
-                                     probed.largest_integer);
+    const auto inputs = make_samples(session.facts(), probed, size);
     const base::TimePoint start = base::now();
-    if (session.run(views_of(inputs)) && base::now() - start <= kLongestRun) return size;
+    if (session.run(tensor::views_of(inputs)) && base::now() - start <= kLongestRun) return size;
   }
   return probed.free_size;
 }
@@ -55,10 +46,7 @@ SessionGround::SessionGround(std::vector<Sessions> candidates, const ProbeResult
 const std::vector<tensor::Tensor>& SessionGround::inputs(std::int64_t items) {
   auto [entry, is_new] = inputs_.try_emplace(items);
   if (is_new) {
-    const engine::ModelFacts& facts = candidates_.front().front()->facts();
-    entry->second =
-        make_samples(facts, probed_.item_shapes, free_size_,
-                     probed_.in_rows ? std::optional(items) : std::nullopt, 1, probed_.largest_integer);
+    entry->second = make_samples(candidates_.front().front()->facts(), probed_, free_size_, items);
   }
   return entry->second;
 }
@@ -66,7 +54,7 @@ const std::vector<tensor::Tensor>& SessionGround::inputs(std::int64_t items) {
 bool SessionGround::warm_up(std::size_t candidate, std::int64_t items) {
   auto [entry, is_new] = warm_.try_emplace({candidate, items}, false);
   if (!is_new) return entry->second;
-  const auto views = views_of(inputs(items));
+  const auto views = tensor::views_of(inputs(items));
   entry->second = std::ranges::all_of(candidates_[candidate],
                                       [&](const auto& session) { return session->run(views).has_value(); });
   return entry->second;
@@ -74,7 +62,7 @@ bool SessionGround::warm_up(std::size_t candidate, std::int64_t items) {
 
 std::optional<base::Duration> SessionGround::run_alone(std::size_t candidate, base::Duration slice) {
   if (!warm_up(candidate, 1)) return std::nullopt;
-  const auto views = views_of(inputs(1));
+  const auto views = tensor::views_of(inputs(1));
   engine::Session& session = *candidates_[candidate].front();
   std::vector<base::Duration> times;
   const base::TimePoint end = base::now() + slice;
@@ -94,7 +82,7 @@ std::optional<base::Duration> SessionGround::run_alone(std::size_t candidate, ba
 std::optional<double> SessionGround::run_beside(std::size_t candidate, std::int64_t items,
                                                 base::Duration slice) {
   if (!warm_up(candidate, items)) return std::nullopt;
-  const auto views = views_of(inputs(items));
+  const auto views = tensor::views_of(inputs(items));
   Sessions& sessions = candidates_[candidate];
   std::vector<double> rates(sessions.size());
   if (sessions.size() == 1) {

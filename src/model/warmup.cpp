@@ -23,10 +23,7 @@ constexpr std::int64_t kMostBytes = std::int64_t{1} << 31;  // of one input of a
 constexpr std::uint32_t kMostRuns = 10'000;                 // of one sample
 
 base::Status run(engine::Session& session, const std::vector<Tensor>& inputs) {
-  std::vector<tensor::TensorView> views;
-  views.reserve(inputs.size());
-  for (const Tensor& input : inputs) views.push_back(input.view());
-  if (const auto outputs = session.run(views); !outputs) return std::unexpected(outputs.error());
+  if (const auto outputs = session.run(tensor::views_of(inputs)); !outputs) return std::unexpected(outputs.error());
   return {};
 }
 

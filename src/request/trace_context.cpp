@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "base/hex.h"
+
 namespace saccade::request {
 namespace {
 
@@ -32,14 +34,7 @@ bool all_zero(std::span<const std::uint8_t> bytes) {
 }
 
 std::string hex(std::span<const std::uint8_t> bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * bytes.size());
-  for (const std::uint8_t byte : bytes) {
-    text += kDigits[byte >> 4U];
-    text += kDigits[byte & 15U];
-  }
-  return text;
+  return base::hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 bool lower(char c) {

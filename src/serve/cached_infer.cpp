@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/hex.h"
 #include "cache/answer_codec.h"
 
 namespace saccade::serve {
@@ -24,7 +25,7 @@ std::string_view partition_of(const request::InferenceRequest& request) {
 
 // Readable, so that an operator can tell a model's answers from another's.
 std::string redis_key(const request::ModelSignature& model, const cache::Key& key) {
-  return "saccade:cache:" + model.name + ":" + model.version + ":" + cache::hex(cache::bytes_of(key.digest));
+  return "saccade:cache:" + model.name + ":" + model.version + ":" + base::hex(cache::bytes_of(key.digest));
 }
 
 }  // namespace

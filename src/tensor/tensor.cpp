@@ -31,4 +31,11 @@ Tensor::Tensor(DataType type, const Shape& shape, std::unique_ptr<std::byte[]> d
 Tensor::Tensor(const Shape& shape, std::vector<std::string> strings)
     : type_(DataType::kBytes), shape_(shape), strings_(std::move(strings)) {}
 
+std::vector<TensorView> views_of(const std::vector<Tensor>& tensors) {
+  std::vector<TensorView> views;
+  views.reserve(tensors.size());
+  for (const Tensor& tensor : tensors) views.push_back(tensor.view());
+  return views;
+}
+
 }  // namespace saccade::tensor

@@ -68,4 +68,7 @@ class Tensor {
   std::vector<std::string> strings_;
 };
 
+// In the same order; valid as long as the tensors.
+std::vector<TensorView> views_of(const std::vector<Tensor>& tensors);
+
 }  // namespace saccade::tensor

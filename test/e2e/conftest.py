@@ -5,6 +5,7 @@ import json
 import pytest
 
 import made_models
+from redis_server import RedisServer
 from server import PROJECT, Server
 
 
@@ -55,3 +56,17 @@ def pytest_runtest_makereport(item, call):
         for name, value in item.funcargs.items():
             if isinstance(value, Server):
                 report.sections.append((f"stderr of {name}", value.stderr()[-4000:]))
+
+
+@pytest.fixture
+def body(digit):
+    """One digit, as the body of a request."""
+    return json.dumps(digit)
+
+
+@pytest.fixture
+def redis():
+    """A real Redis of the test's own."""
+    server = RedisServer()
+    yield server
+    server.close()

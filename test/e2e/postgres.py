@@ -10,11 +10,10 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 
-from server import wait_until
+from server import free_port, wait_until
 
 # Not runuser, which stands still with a server that is stopped and does not go on with it.
 AS_USER = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] if os.geteuid() == 0 else []
@@ -24,12 +23,6 @@ def program(name):
     """The newest of Debian's versions, which are not in the path."""
     found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), key=lambda path: int(path.split("/")[4]))
     return found[-1] if found else shutil.which(name)
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 class Postgres:

@@ -7,16 +7,14 @@ import socket
 import subprocess
 import tempfile
 
-from server import wait_until
+from server import free_port, wait_until
 
 
 class RedisServer:
     def __init__(self):
         assert shutil.which("redis-server"), "redis-server is missing; scripts/install-packages test installs it"
         self._folder = tempfile.mkdtemp(prefix="saccade-redis-")
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            self.port = taken.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process = None
         self.start()

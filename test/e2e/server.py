@@ -9,6 +9,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -42,6 +43,20 @@ def wait_until(condition, seconds, what):
             return value
         assert time.monotonic() < end, f"waited {seconds} s in vain for: {what}"
         time.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def metric(server, start):
+    """The value of the first series of that name; `start` may have all of its labels."""
+    for line in server.get("/metrics").text.splitlines():
+        if line.startswith(start + " ") or line.startswith(start + "{"):
+            return float(line.split()[-1])
+    raise AssertionError(f"no metric {start}")
 
 
 class Server:

@@ -3,12 +3,9 @@
 import base64
 import concurrent.futures
 import json
-import os
 import pathlib
 import shutil
-import signal
 import socket
-import subprocess
 import threading
 import urllib.parse
 
@@ -312,42 +309,6 @@ def test_a_swap_under_load_never_serves_the_old_answer(start_server, tmp_path, w
     assert answered[-1] == 5 and hits(server) > 50
 
 
-class Redis:
-    """A real server on a free port, its files in a folder of its own."""
-
-    def __init__(self, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-             "--dir", str(folder)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: self.command("PING") == "+PONG", SECONDS, "Redis")
-
-    def command(self, *words):
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
-                peer.sendall((" ".join(words) + "\r\n").encode())
-                return peer.recv(65536).decode(errors="replace").split("\r\n")[0]
-        except OSError:
-            return None
-
-    def stop(self):
-        self.process.send_signal(signal.SIGCONT)
-        self.process.terminate()
-        self.process.wait(10)
-
-
-@pytest.fixture
-def redis(tmp_path):
-    if shutil.which("redis-server") is None:
-        pytest.fail("redis-server is missing; scripts/install-packages installs it")
-    server = Redis(tmp_path)
-    yield server
-    server.stop()
-
-
 def test_two_servers_share_through_redis(start_server, tmp_path, redis, fresh):
     put(tmp_path / "repository", 1, times(3))
     flags = ["--redis", redis.url, "--cache-redis", "--cache-redis-timeout", "2s", "--log", "none", "--engine", "onnxruntime"]
@@ -381,16 +342,16 @@ def test_a_redis_that_hangs_or_goes_costs_no_prediction(start_server, tmp_path, 
                 answer = client.post("/predict/times", json={"x": [number, 0]})
                 assert answer.status_code == 200 and answer.json()["outputs"]["y"][0] == number * 3
     ask(range(5))
-    os.kill(redis.process.pid, signal.SIGSTOP)
+    redis.pause()
     ask(range(100, 150))
     assert figure(server, "saccade_cache_redis_failures_total") > 0
-    os.kill(redis.process.pid, signal.SIGCONT)
+    redis.resume()
     number = iter(range(1000, 100_000))
     def shared_again():
         ask([next(number)])
         return (redis.command("DBSIZE") or "") > ":5"
     wait_until(shared_again, SECONDS, "Redis' return")
-    redis.process.kill()
+    redis.kill()
     ask(range(200_000, 200_050))
 
 

@@ -1,6 +1,5 @@
 """The prediction log against the worst: killed, filled, locked, out of room. Read with another SQLite than the server's."""
 
-import json
 import resource
 import signal
 import sqlite3
@@ -8,10 +7,10 @@ import threading
 import time
 import uuid
 
-import httpx
 import pytest
 
-from server import wait_until
+from load import Load
+from server import metric, wait_until
 
 FLUSH_SECONDS = 0.1    # the default of --log-flush-ms
 MARGIN_SECONDS = 1.0   # for a busy machine
@@ -27,56 +26,14 @@ def stored(file):
         database.close()
 
 
-def metric(server, start):
-    for line in server.get("/metrics").text.splitlines():
-        if line.startswith(start):
-            return float(line.split()[-1])
-    raise AssertionError(f"no metric {start}")
-
-
-class Load:
-    """Clients that ask without pause, and remember which ids were answered when."""
-
-    def __init__(self, server, body, clients=4):
-        self.server, self.body = server, body
-        self.answered = []
-        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
-        self._stop = False
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop = True
-        for thread in self._threads:
-            thread.join(30)
-
-    def _ask(self):
-        with self.server.client() as client:
-            while not self._stop:
-                try:
-                    answer = client.post("/predict/digits", content=self.body)
-                except httpx.TransportError:
-                    return
-                if answer.status_code == 200:
-                    self.answered.append((answer.json()["request_id"], time.monotonic()))
-
-
-@pytest.fixture
-def body(digit):
-    return json.dumps(digit)
-
-
 def test_killed_under_load_it_loses_at_most_the_flush_interval(start_server, body):
     server = start_server()
-    with Load(server, body) as load:
+    with Load(server, body, clients=4) as load:
         time.sleep(2.5)
         killed = time.monotonic()
         server.kill()
     ids = set(stored(server.log_file))
-    old = [id for id, at in load.answered if at < killed - FLUSH_SECONDS - MARGIN_SECONDS]
+    old = [id for id, at in load.answers if at < killed - FLUSH_SECONDS - MARGIN_SECONDS]
     assert len(old) > 50
     assert not [id for id in old if id not in ids]
 
@@ -87,19 +44,19 @@ def test_killed_in_durable_mode_it_loses_nothing(start_server, body, round):
     with Load(server, body, clients=8) as load:
         time.sleep(0.7 + 0.13 * round)
         server.kill()
-    assert len(load.answered) > 20
+    assert len(load.answers) > 20
     ids = set(stored(server.log_file))
-    assert not [id for id, _ in load.answered if id not in ids]
+    assert not [id for id, _ in load.answers if id not in ids]
 
 
 def test_a_killed_log_goes_on_in_the_next_server(start_server, body, digit, tmp_path):
     flags = ["--log", f"sqlite://{tmp_path}/kept.db", "--log-mode", "durable"]
     first = start_server(flags=flags)
-    with Load(first, body) as load:
+    with Load(first, body, clients=4) as load:
         time.sleep(0.5)
         first.kill()
     second = start_server(flags=flags)
-    for id, _ in load.answered[::20]:
+    for id, _ in load.answers[::20]:
         assert second.get(f"/predictions/{id}").status_code == 200
     assert second.post("/predict", json=digit).status_code == 200
 
@@ -107,13 +64,13 @@ def test_a_killed_log_goes_on_in_the_next_server(start_server, body, digit, tmp_
 @pytest.mark.parametrize("mode", ["drop", "block", "durable"])
 def test_sigterm_under_load_loses_nothing(start_server, body, mode):
     server = start_server(flags=["--log-mode", mode])
-    with Load(server, body) as load:
+    with Load(server, body, clients=4) as load:
         time.sleep(0.8)
         server.stop()
     ids = stored(server.log_file)
     assert len(ids) == len(set(ids))
-    assert len(load.answered) > 20
-    assert not {id for id, _ in load.answered} - set(ids)
+    assert len(load.answers) > 20
+    assert not {id for id, _ in load.answers} - set(ids)
 
 
 class Locked:

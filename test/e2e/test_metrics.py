@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 
@@ -12,7 +11,7 @@ import websockets.sync.client
 from prometheus_client.parser import text_string_to_metric_families
 
 from raw_http import RawConnection
-from server import Server, wait_until
+from server import Server, free_port, wait_until
 
 
 def needs(program):
@@ -135,12 +134,6 @@ def test_promtool_has_nothing_to_say(measured, digit):
     # The names that begin with nv_ are Triton's, whose dashboards look for them as they are.
     said = [line for line in (checked.stdout + checked.stderr).splitlines() if not line.startswith("nv_")]
     assert checked.returncode in (0, 3) and said == [], checked.stderr
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @needs("prometheus")

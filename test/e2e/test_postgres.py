@@ -7,14 +7,13 @@ import itertools
 import json
 import sqlite3
 import threading
-import time
 import uuid
 
-import httpx
 import pytest
 
+from load import Load
 from postgres import Postgres
-from server import run, wait_until
+from server import metric, run, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +30,6 @@ def database(postgres, request, counter=itertools.count()):
     return name
 
 
-@pytest.fixture
-def body(digit):
-    return json.dumps(digit)
-
-
 def stored(postgres, database):
     """The ids in the database; none may be there twice."""
     ids = [row[0] for row in postgres.query("SELECT id FROM saccade.predictions", database)]
@@ -50,52 +44,6 @@ def spilled(server):
         return {str(uuid.UUID(bytes=id)) for (id,) in spill.execute("SELECT id FROM predictions")}
     finally:
         spill.close()
-
-
-def metric(server, start):
-    for line in server.get("/metrics").text.splitlines():
-        if line.startswith(start + " ") or line.startswith(start + "{"):
-            return float(line.split()[-1])
-    raise AssertionError(f"no metric {start}")
-
-
-class Load:
-    """Clients that ask without pause and remember what was answered, and how long the slowest answer took."""
-
-    def __init__(self, server, body, clients=3, path="/predict/digits"):
-        self.server, self.body, self.path = server, body, path
-        self.answered, self.slowest, self.failed = [], 0.0, []
-        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
-        self._stop = False
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop = True
-        for thread in self._threads:
-            thread.join(60)
-
-    def _ask(self):
-        with self.server.client() as client:
-            while not self._stop:
-                began = time.monotonic()
-                try:
-                    answer = client.post(self.path, content=self.body)
-                except httpx.TransportError:
-                    return
-                self.slowest = max(self.slowest, time.monotonic() - began)
-                if answer.status_code == 200:
-                    self.answered.append(answer.json()["request_id"])
-                else:
-                    self.failed.append(answer.text)
-
-    def more(self, count=50):
-        """Waits until so many more were answered."""
-        want = len(self.answered) + count
-        wait_until(lambda: len(self.answered) >= want, 60, f"{count} more answers")
 
 
 def wait_for_delivery(server):

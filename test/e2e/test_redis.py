@@ -5,20 +5,10 @@ import os
 import pathlib
 import time
 
-import pytest
-
-from redis_server import RedisServer
 from server import wait_until
 from test_rate_limits import PROXIES, X, metric, statuses
 
 SECONDS = 30
-
-
-@pytest.fixture
-def redis():
-    server = RedisServer()
-    yield server
-    server.close()
 
 
 def replicas(start_server, models, redis, rule, count=2, wait="2s"):

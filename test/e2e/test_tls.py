@@ -17,7 +17,7 @@ import websockets.exceptions
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from certificates import Authority
-from server import DIGITS, START_SECONDS, run, wait_until
+from server import DIGITS, START_SECONDS, free_port, run, wait_until
 
 TEXT = "/predict/sentiment"
 GOOD = {"text": "A fine film."}
@@ -287,12 +287,6 @@ def test_beyond_this_machine_it_starts_where_clients_have_certificates(start_ser
 
 
 # the port for admin calls
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import tritonclient.http.aio
 from tritonclient import utils
 from tritonclient.utils import shared_memory
 
-from server import Server, wait_until
+from server import Server, free_port, wait_until
 
 VALUES = np.array([[1, 2, 3, 4]], np.float32)
 
@@ -453,12 +453,6 @@ def utils_quote(text):
 
 
 # ---- the metrics address
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
-
 
 def test_the_metrics_address_serves_nothing_else(start_server, models):
     port = free_port()

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hex.h"
+
 namespace saccade::cache {
 namespace {
 
@@ -38,10 +40,10 @@ TEST(DigestTest, IsSha256) {
   Hasher hasher;
   hasher.add("abc");
   const std::string expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-  EXPECT_EQ(hex(bytes_of(hasher.finish())), expected);
+  EXPECT_EQ(base::hex(bytes_of(hasher.finish())), expected);
   hasher.add("ab");
   hasher.add("c");
-  EXPECT_EQ(hex(bytes_of(hasher.finish())), expected) << "a hasher begins anew";
+  EXPECT_EQ(base::hex(bytes_of(hasher.finish())), expected) << "a hasher begins anew";
 }
 
 TEST(KeyTest, EqualInputsHaveTheSameKey) {

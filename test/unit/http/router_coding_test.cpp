@@ -6,26 +6,10 @@
 
 #include "http/content_coding.h"
 #include "http/router.h"
+#include "kept_answer.h"
 
 namespace saccade::http {
 namespace {
-
-class KeptAnswer final : public net::HttpExchange {
- public:
-  void respond(net::HttpResponse response) override { answer = std::move(response); }
-  base::Status accept_websocket(const net::HttpRequest&, std::unique_ptr<net::WebSocketSession>) override {
-    return {};
-  }
-  runtime::EventLoop& loop() override { return loop_; }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return nullptr; }
-  const net::Peer& peer() const override { return peer_; }
-
-  net::HttpResponse answer;
-
- private:
-  runtime::EventLoop loop_{0};
-  net::Peer peer_;
-};
 
 class Coded : public testing::Test {
  protected:

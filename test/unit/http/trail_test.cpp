@@ -7,28 +7,12 @@
 #include <gtest/gtest.h>
 
 #include "http/router.h"
+#include "kept_answer.h"
 
 namespace saccade::http {
 namespace {
 
 constexpr std::string_view kParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-class KeptAnswer final : public net::HttpExchange {
- public:
-  void respond(net::HttpResponse response) override { answer = std::move(response); }
-  base::Status accept_websocket(const net::HttpRequest&, std::unique_ptr<net::WebSocketSession>) override {
-    return {};
-  }
-  runtime::EventLoop& loop() override { return loop_; }
-  std::shared_ptr<const std::atomic<bool>> gone() const override { return nullptr; }
-  const net::Peer& peer() const override { return its_peer; }
-
-  net::HttpResponse answer;
-  net::Peer its_peer;
-
- private:
-  runtime::EventLoop loop_{0};
-};
 
 class Trailing : public testing::Test {
  protected:

@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include "echo_engine.h"
 #include "model/repository.h"
 
 namespace saccade::serve {
@@ -22,38 +23,6 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 using Response = base::Result<request::InferenceResponse>;
-
-class EchoSession final : public engine::Session {
- public:
-  EchoSession() {
-    facts_.inputs = {{"x", tensor::DataType::kFp32, {-1, 2}, {}}};
-    facts_.outputs = {{"y", tensor::DataType::kFp32, {-1, 2}, {}}};
-  }
-  const engine::ModelFacts& facts() const override { return facts_; }
-  base::Result<std::shared_ptr<engine::RunOutputs>> run(std::span<const tensor::TensorView> inputs) override {
-    auto copy = std::make_shared<tensor::Tensor>(inputs[0].type, inputs[0].shape);
-    std::copy_n(inputs[0].data, inputs[0].byte_size(), copy->data());
-    auto outputs = std::make_shared<engine::RunOutputs>();
-    outputs->views.push_back(copy->view());
-    outputs->memory = copy;
-    return outputs;
-  }
-
- private:
-  engine::ModelFacts facts_;
-};
-
-class EchoEngine final : public engine::Engine {
- public:
-  std::string name() const override { return "onnxruntime"; }
-  bool reads(const fs::path&) const override { return true; }
-  std::string platform(const fs::path&) const override { return "onnxruntime_onnx"; }
-  std::string version() const override { return "1"; }
-  base::Result<std::unique_ptr<engine::Session>> open(const fs::path&,
-                                                      const engine::SessionOptions&) override {
-    return std::make_unique<EchoSession>();
-  }
-};
 
 // A request on its way to the model.
 struct Sent {
