@@ -87,7 +87,8 @@ void define_schedule(CLI::App& app, ServeOptions& options) {
 
 void define_authentication(CLI::App& app, ServeOptions& options) {
   const std::string group = "Who may call";
-  add(app, "--api-keys", options.api_keys, "the file of API keys and of client certificates' rights; see `saccade key`")
+  add(app, "--api-keys", options.api_keys,
+      "the file of API keys and of client certificates' rights; see `saccade key`")
       ->group(group);
   add(app, "--jwt-jwks", options.jwt_jwks,
       "the keys that tokens are signed with: a file, or a URL; needs --jwt-issuer and --jwt-audience")
@@ -109,7 +110,8 @@ void define_authentication(CLI::App& app, ServeOptions& options) {
 
 void define_key(CLI::App& app, KeyOptions& options) {
   app.require_subcommand(1);
-  CLI::App* create = app.add_subcommand("create", "Make a key, printed once, or give a client certificate rights.");
+  CLI::App* create =
+      app.add_subcommand("create", "Make a key, printed once, or give a client certificate rights.");
   CLI::App* revoke = app.add_subcommand("revoke", "Take a key or a certificate's rights back.");
   CLI::App* list = app.add_subcommand("list", "Say which there are.");
   for (CLI::App* command : {create, revoke, list}) {
@@ -119,17 +121,22 @@ void define_key(CLI::App& app, KeyOptions& options) {
   for (CLI::App* command : {create, revoke}) {
     command->add_option("--name", options.name, "whose it is, as logs and limits call it")->required();
   }
-  create->add_option("--scope", options.scopes, "what it is good for: predict, read, admin; may be given several times")
+  create
+      ->add_option("--scope", options.scopes,
+                   "what it is good for: predict, read, admin; may be given several times")
       ->delimiter(',')
       ->check(CLI::IsMember({"predict", "read", "admin"}))
       ->capture_default_str();
-  create->add_option("--model", options.models,
-                     "a model that it is good for, with * and ? as in file names; may be given several times; otherwise "
-                     "all")
+  create
+      ->add_option(
+          "--model", options.models,
+          "a model that it is good for, with * and ? as in file names; may be given several times; otherwise "
+          "all")
       ->delimiter(',');
   create->add_option("--certificate", options.certificate,
                      "in place of a key: the subject of a client certificate, CN=batch,O=Example");
-  create->add_option("--expires", options.expires, "when it ends: 90d, or 2027-01-31T00:00:00Z; otherwise never");
+  create->add_option("--expires", options.expires,
+                     "when it ends: 90d, or 2027-01-31T00:00:00Z; otherwise never");
 }
 
 void define_serve(CLI::App& app, ServeOptions& options) {
@@ -168,13 +175,15 @@ void define_serve(CLI::App& app, ServeOptions& options) {
   add_switch(app, "--allow-anonymous", options.allow_anonymous,
              "serve whoever can reach an address beyond this machine, without asking who they are");
   define_authentication(app, options);
-  app.add_option("--cors-origin", options.cors_origins,
-                 "an origin whose web pages may use the server from a browser, or * for all; may be given several "
-                 "times")
+  app.add_option(
+         "--cors-origin", options.cors_origins,
+         "an origin whose web pages may use the server from a browser, or * for all; may be given several "
+         "times")
       ->delimiter(',')
       ->envname("SACCADE_CORS_ORIGIN");
   add(app, "--otlp-endpoint", options.otlp_endpoint,
-      "where spans go by OTLP over HTTP: http://localhost:4318; otherwise as OTEL_EXPORTER_OTLP_ENDPOINT says");
+      "where spans go by OTLP over HTTP: http://localhost:4318; otherwise as OTEL_EXPORTER_OTLP_ENDPOINT "
+      "says");
   add(app, "--default-model", options.default_model,
       "the model that answers where none is named; otherwise the first");
   define_repository(app, options);
@@ -186,7 +195,8 @@ void define_serve(CLI::App& app, ServeOptions& options) {
 
   define_schedule(app, options);
   const std::string log_group = "Prediction log";
-  add(app, "--log", options.log, "sqlite:FILE (relative), sqlite:///FILE (absolute), postgresql://USER@HOST/DATABASE, or none")
+  add(app, "--log", options.log,
+      "sqlite:FILE (relative), sqlite:///FILE (absolute), postgresql://USER@HOST/DATABASE, or none")
       ->group(log_group);
   add(app, "--log-mode", options.log_mode,
       "drop: a full queue loses rows, counted; block: answers wait for a place in the queue; durable: "
@@ -238,28 +248,33 @@ void define_serve(CLI::App& app, ServeOptions& options) {
   add(app, "--cache-bytes", options.cache_bytes, "memory for kept answers; 0: none are kept, whoever asks")
       ->group(cache_group);
   add(app, "--cache-ttl", options.cache_ttl, "how long an answer is good")->group(cache_group);
-  add_switch(app, "--cache-redis", options.cache_redis, "share kept answers with other servers through --redis")
+  add_switch(app, "--cache-redis", options.cache_redis,
+             "share kept answers with other servers through --redis")
       ->group(cache_group);
   add(app, "--cache-redis-timeout", options.cache_redis_timeout, "longest that a prediction waits for Redis")
       ->group(cache_group);
 
   const std::string rate_group = "Rate limits and circuit breakers";
-  app.add_option("--rate-limit", options.rate_limits,
-                 "how often who may call, WHOM:RATE[:BURST]: caller:100/s:200, address:600/m, model=digits:50/s; "
-                 "may be given several times")
+  app.add_option(
+         "--rate-limit", options.rate_limits,
+         "how often who may call, WHOM:RATE[:BURST]: caller:100/s:200, address:600/m, model=digits:50/s; "
+         "may be given several times")
       ->envname("SACCADE_RATE_LIMIT")
       ->group(rate_group);
-  add_switch(app, "--rate-limit-redis", options.rate_limit_redis, "share the counts with other servers through --redis")
+  add_switch(app, "--rate-limit-redis", options.rate_limit_redis,
+             "share the counts with other servers through --redis")
       ->group(rate_group);
   add(app, "--rate-limit-redis-timeout", options.rate_limit_redis_timeout,
       "longest that a call waits for Redis; then this server counts by itself")
       ->group(rate_group);
-  add(app, "--rate-limit-room", options.rate_limit_room, "callers, addresses and models that each rate limit tells apart")
+  add(app, "--rate-limit-room", options.rate_limit_room,
+      "callers, addresses and models that each rate limit tells apart")
       ->check(CLI::Range(std::size_t{8}, std::size_t{1} << 26))
       ->group(rate_group);
-  app.add_option("--trusted-proxy", options.trusted_proxies,
-                 "a proxy, or a network of them, whose X-Forwarded-For or Forwarded names the client; may be given "
-                 "several times")
+  app.add_option(
+         "--trusted-proxy", options.trusted_proxies,
+         "a proxy, or a network of them, whose X-Forwarded-For or Forwarded names the client; may be given "
+         "several times")
       ->delimiter(',')
       ->envname("SACCADE_TRUSTED_PROXY")
       ->group(rate_group);
@@ -271,7 +286,8 @@ void define_serve(CLI::App& app, ServeOptions& options) {
   add(app, "--max-in-flight", options.max_in_flight, "predictions that are not answered yet; 0: no limit")
       ->check(CLI::Range(std::size_t{0}, std::size_t{100'000'000}))
       ->group(limit_group);
-  add(app, "--max-memory", options.max_memory, "memory of the inputs of predictions in flight, like 2GiB; 0: no limit")
+  add(app, "--max-memory", options.max_memory,
+      "memory of the inputs of predictions in flight, like 2GiB; 0: no limit")
       ->group(limit_group);
   add(app, "--max-connections", options.max_connections, "open connections")
       ->check(CLI::Range(std::size_t{1}, std::size_t{10'000'000}))

@@ -22,7 +22,8 @@ base::Result<std::unique_ptr<limit::Limiter>> rate_limits(const ServeOptions& op
     return base::invalid_argument("--rate-limit-redis needs a Redis server: --redis redis://HOST:PORT");
   if (rules->empty()) return nullptr;
   return std::make_unique<limit::Limiter>(
-      limit::LimiterSettings{.rules = *std::move(rules), .room = options.rate_limit_room, .longest_wait = *wait},
+      limit::LimiterSettings{
+          .rules = *std::move(rules), .room = options.rate_limit_room, .longest_wait = *wait},
       options.rate_limit_redis ? redis : nullptr, registry);
 }
 

@@ -1,4 +1,5 @@
-// The flags about how much may come, as the rest of the house takes them. Errors (kInvalidArgument) name the flag.
+// The flags about how much may come, as the rest of the house takes them. Errors (kInvalidArgument) name the
+// flag.
 #pragma once
 
 #include <memory>

@@ -16,7 +16,7 @@ struct ServeOptions {
   std::uint16_t metrics_port = 0;  // 0: none
   std::string tls_certificate;     // a file; empty: no TLS
   std::string tls_key;
-  std::string tls_client_ca;              // a file; empty: clients show no certificate
+  std::string tls_client_ca;                // a file; empty: clients show no certificate
   std::string tls_client_auth = "require";  // or request
   std::string admin_host = "localhost";
   std::uint16_t admin_port = 0;  // 0: admin calls are answered on every port

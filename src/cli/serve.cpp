@@ -73,7 +73,8 @@ int wait_for_end(const sigset_t& signals, net::TlsReload* tls) {
   }
 }
 
-// Its connection is made in the background: a Redis that is away keeps nobody from starting. Null: none is named.
+// Its connection is made in the background: a Redis that is away keeps nobody from starting. Null: none is
+// named.
 base::Result<std::unique_ptr<redis::Client>> connect_redis(const ServeOptions& options,
                                                            observe::Registry& registry) {
   if (options.redis.empty()) return nullptr;

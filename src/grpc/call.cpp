@@ -45,8 +45,7 @@ std::string frame_of(const google::protobuf::MessageLite& message) {
   return frame;
 }
 
-Call::Call(const Method& method, LoopContext& context, std::shared_ptr<net::Stream> stream,
-           CallHead head)
+Call::Call(const Method& method, LoopContext& context, std::shared_ptr<net::Stream> stream, CallHead head)
     : method_(method),
       context_(context),
       stream_(std::move(stream)),

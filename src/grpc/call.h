@@ -35,9 +35,9 @@ struct Method;
 struct CallHead {
   base::TimePoint arrived{};
   base::TimePoint deadline = base::TimePoint::max();
-  Encoding received = Encoding::kIdentity;  // of compressed messages that come
-  Encoding sent = Encoding::kIdentity;      // of messages that go
-  std::string request_id = {};              // the caller's own, echoed; empty: none
+  Encoding received = Encoding::kIdentity;       // of compressed messages that come
+  Encoding sent = Encoding::kIdentity;           // of messages that go
+  std::string request_id = {};                   // the caller's own, echoed; empty: none
   std::shared_ptr<request::Trace> trace = {};    // null: the call belongs to no trace
   std::shared_ptr<trace::ServerSpan> span = {};  // the same, where it is sampled
 };
@@ -58,8 +58,8 @@ class Call final : public std::enable_shared_from_this<Call>, private Timers::Al
   const std::shared_ptr<request::Trace>& trace() const { return head_.trace; }
   // Null: nobody was asked who it is.
   const std::shared_ptr<const request::Caller>& caller() const { return caller_; }
-  // False: the caller's rights are for other models, and the call has failed. Empty: the message names none, so
-  // that a call that changes something concerns the whole server.
+  // False: the caller's rights are for other models, and the call has failed. Empty: the message names none,
+  // so that a call that changes something concerns the whole server.
   bool may_use(std::string_view model);
   bool over() const { return over_.load(std::memory_order_relaxed); }
   // Becomes true when nobody waits for an answer any more. Any thread may look.

@@ -11,11 +11,11 @@
 
 #include "grpc/loop_context.h"
 #include "grpc/methods.h"
+#include "limit/client_address.h"
 #include "net/http_message.h"
 #include "net/stream.h"
 #include "observe/metrics.h"
 #include "runtime/event_loop.h"
-#include "limit/client_address.h"
 #include "serve/door.h"
 #include "serve/service.h"
 #include "trace/tracing.h"
@@ -45,7 +45,7 @@ class GrpcHandler {
   trace::Tracing* const tracing_;  // null: no call has a span
   Methods methods_;
   std::vector<limit::Network> trusted_proxies_;
-  serve::Door* door_ = nullptr;  // null: open to all
+  serve::Door* door_ = nullptr;                      // null: open to all
   std::vector<std::unique_ptr<LoopContext>> loops_;  // by the loop's index
 };
 

@@ -22,7 +22,8 @@ access::Right right_of(std::string_view service, std::string_view name) {
   if (name == "ServerLive" || name == "ServerReady" || name == "ModelReady") return Right::kPublic;
   if (name == "ModelInfer" || name == "ModelStreamInfer") return Right::kPredict;
   const bool reads = name == "ServerMetadata" || name == "ModelMetadata" || name == "ModelConfig" ||
-                     name == "ModelStatistics" || name == "RepositoryIndex" || name.ends_with("SharedMemoryStatus");
+                     name == "ModelStatistics" || name == "RepositoryIndex" ||
+                     name.ends_with("SharedMemoryStatus");
   return reads ? Right::kRead : Right::kAdmin;
 }
 

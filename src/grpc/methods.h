@@ -32,7 +32,7 @@ struct Method {
   bool client_streams = false;
   access::Right right = access::Right::kAdmin;  // that its caller needs
   bool admin = false;  // changes the server: with --admin-port it is answered on that port alone
-  Unary unary;  // empty where it streams, and in the method that stands for all unknown ones
+  Unary unary;         // empty where it streams, and in the method that stands for all unknown ones
   Open open;
   mutable MethodMetrics metrics;
 };

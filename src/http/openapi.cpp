@@ -258,13 +258,12 @@ class Document {
 
 // What a server takes that asks who calls.
 json::object security_schemes() {
-  return {{"bearer", json::object{{"type", "http"},
-                                  {"scheme", "bearer"},
-                                  {"description", "An API key or a token (JWT)."}}},
-          {"apiKey", json::object{{"type", "apiKey"},
-                                  {"in", "header"},
-                                  {"name", "X-API-Key"},
-                                  {"description", "An API key."}}}};
+  return {
+      {"bearer",
+       json::object{{"type", "http"}, {"scheme", "bearer"}, {"description", "An API key or a token (JWT)."}}},
+      {"apiKey",
+       json::object{
+           {"type", "apiKey"}, {"in", "header"}, {"name", "X-API-Key"}, {"description", "An API key."}}}};
 }
 
 json::object error_responses() {

@@ -43,8 +43,13 @@ class PredictRoute {
     const ModelResult model = find_model(service_, request, parameters);
     if (!model) return call.fail(model.error());
     if (!call.may_use((*model)->signature()->name)) return;
-    PredictCall predict{
-        .payload = request.body, .id = call.id(), .trace = call.trace(), .caller = call.caller(), .loop = &call.loop(), .gone = call.gone(), .arrived = call.arrived()};
+    PredictCall predict{.payload = request.body,
+                        .id = call.id(),
+                        .trace = call.trace(),
+                        .caller = call.caller(),
+                        .loop = &call.loop(),
+                        .gone = call.gone(),
+                        .arrived = call.arrived()};
     const auto deadline = deadline_of(request, call.arrived());
     if (!deadline) return call.fail(deadline.error());
     predict.deadline = *deadline;
@@ -87,8 +92,8 @@ class PredictRoute {
   const bool async_;
 };
 
-// The same as POST, the input in the URL, for whoever caches by URL. Its answers say neither the prediction's id
-// nor the time, so that the same input has the same bytes.
+// The same as POST, the input in the URL, for whoever caches by URL. Its answers say neither the prediction's
+// id nor the time, so that the same input has the same bytes.
 class GetPredictRoute {
  public:
   // Longer URLs are refused by much that lies between a caller and here.
@@ -103,7 +108,8 @@ class GetPredictRoute {
     if ((*model)->cache_identity() == nullptr) return refuse(call, request, (*model)->signature()->name);
     PredictCall predict{.bare_answer = true,
                         .id = call.id(),
-                        .trace = call.trace(), .caller = call.caller(),
+                        .trace = call.trace(),
+                        .caller = call.caller(),
                         .loop = &call.loop(),
                         .gone = call.gone(),
                         .arrived = call.arrived()};
@@ -132,10 +138,12 @@ class GetPredictRoute {
 
  private:
   static void refuse(const Call& call, const net::HttpRequest& request, const std::string& model) {
-    net::HttpResponse response = error_response(
-        {base::Code::kMethodNotAllowed,
-         std::string(request.path.substr(0, 200)) + " takes POST, not GET: that is for models whose answers are "
-         "cached (--cache " + model + ", or response_cache { enable: true } in its config.pbtxt)"});
+    net::HttpResponse response =
+        error_response({base::Code::kMethodNotAllowed,
+                        std::string(request.path.substr(0, 200)) +
+                            " takes POST, not GET: that is for models whose answers are "
+                            "cached (--cache " +
+                            model + ", or response_cache { enable: true } in its config.pbtxt)"});
     response.headers.emplace_back("Allow", "POST");
     call.respond(std::move(response));
   }
@@ -146,15 +154,16 @@ class GetPredictRoute {
     auto raw = query_value(query, "b64");
     if (input.has_value() == raw.has_value()) {
       return base::invalid_argument(
-          "a GET carries its input in the query: either input=, the JSON that POST takes (percent-encoded), or "
+          "a GET carries its input in the query: either input=, the JSON that POST takes (percent-encoded), "
+          "or "
           "b64=, raw elements in base64url");
     }
     const std::size_t length = input ? input->size() : raw->size();
     if (length > kLongestInput) {
-      return base::fail(base::Code::kTooLarge,
-                        std::string("query parameter \"") + (input ? "input" : "b64") + "\" has " +
-                            std::to_string(length) + " characters; a GET takes up to " +
-                            std::to_string(kLongestInput) + ", send POST for more");
+      return base::fail(base::Code::kTooLarge, std::string("query parameter \"") + (input ? "input" : "b64") +
+                                                   "\" has " + std::to_string(length) +
+                                                   " characters; a GET takes up to " +
+                                                   std::to_string(kLongestInput) + ", send POST for more");
     }
     binary = raw.has_value();
     if (input) {
@@ -175,25 +184,26 @@ class GetPredictRoute {
 };
 
 Operation get_operation(std::string id, std::string summary) {
-  return {.id = std::move(id),
-          .tag = "predict",
-          .right = Right::kPredict,
-          .summary = std::move(summary),
-          .description =
-              "For models whose response cache is on, so that browsers, CDNs and other caches can keep the "
-              "answer: the input is in the URL, and the answer, which says neither an id nor a time, has `ETag`, "
-              "`Cache-Control` and `Age`. One of `input` and `b64` is needed, up to 8192 characters.",
-          .parameters = {in_query("input", "What the body of POST is, percent-encoded."),
-                         in_query("b64", "Raw elements, little-endian, in base64url."),
-                         in_query("version", "Which version of the model; the highest where it is left out."),
-                         in_query("probabilities", "A classifier's answer lists the probability of every class.",
-                                  schema::kFlag),
-                         in_header("If-None-Match", "Tags of answers that the caller has."),
-                         in_header("Cache-Control", "no-cache, no-store, max-age, only-if-cached."),
-                         in_timeout_header()},
-          .answers = {json_answer(200, "The prediction.", "CachedPredictAnswer"),
-                      {304, "The caller has this answer already."}},
-          .errors = {404, 405, 413, 500, 503, 504}};
+  return {
+      .id = std::move(id),
+      .tag = "predict",
+      .right = Right::kPredict,
+      .summary = std::move(summary),
+      .description =
+          "For models whose response cache is on, so that browsers, CDNs and other caches can keep the "
+          "answer: the input is in the URL, and the answer, which says neither an id nor a time, has `ETag`, "
+          "`Cache-Control` and `Age`. One of `input` and `b64` is needed, up to 8192 characters.",
+      .parameters = {in_query("input", "What the body of POST is, percent-encoded."),
+                     in_query("b64", "Raw elements, little-endian, in base64url."),
+                     in_query("version", "Which version of the model; the highest where it is left out."),
+                     in_query("probabilities", "A classifier's answer lists the probability of every class.",
+                              schema::kFlag),
+                     in_header("If-None-Match", "Tags of answers that the caller has."),
+                     in_header("Cache-Control", "no-cache, no-store, max-age, only-if-cached."),
+                     in_timeout_header()},
+      .answers = {json_answer(200, "The prediction.", "CachedPredictAnswer"),
+                  {304, "The caller has this answer already."}},
+      .errors = {404, 405, 413, 500, 503, 504}};
 }
 
 Operation predict_operation(std::string id, std::string summary, bool async) {
@@ -267,7 +277,8 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
 
   const GetPredictRoute get(service, predictor);
   router.add("GET", "/predict",
-             get_operation("getPredictDefault", "Predict with the default model, the input in the URL."), get);
+             get_operation("getPredictDefault", "Predict with the default model, the input in the URL."),
+             get);
   router.add("GET", "/predict/{model}",
              get_operation("getPredict", "Predict with a model, the input in the URL."), get);
 
@@ -297,18 +308,18 @@ void add_predict_routes(Router& router, serve::Service& service, Predictor& pred
                         "the model answers with strings, which have no raw form; leave out response=binary"});
     }
     call.accept_websocket(
-        request, std::make_unique<PredictSession>(
-                     service, predictor,
-                     PredictSession::Options{.model = (*model)->signature()->name,
-                                             .version = query_value(request.query, "version").value_or(""),
-                                             .probabilities = *probabilities,
-                                             .binary_answers = response == "binary",
-                                             .timeout = timeout,
-                                             .tracing = traces ? predictor.tracing() : nullptr,
-                                             .parent = call.caller_context(),
-                                             .caller = of_each_message(call.caller()),
-                                             .route = parameters[0].empty() ? "/ws/predict"
-                                                                            : "/ws/predict/{model}"}));
+        request,
+        std::make_unique<PredictSession>(
+            service, predictor,
+            PredictSession::Options{.model = (*model)->signature()->name,
+                                    .version = query_value(request.query, "version").value_or(""),
+                                    .probabilities = *probabilities,
+                                    .binary_answers = response == "binary",
+                                    .timeout = timeout,
+                                    .tracing = traces ? predictor.tracing() : nullptr,
+                                    .parent = call.caller_context(),
+                                    .caller = of_each_message(call.caller()),
+                                    .route = parameters[0].empty() ? "/ws/predict" : "/ws/predict/{model}"}));
   };
   router.add("GET", "/ws/predict",
              websocket_operation("websocketDefault", "Predictions over WebSocket by the default model."),

@@ -24,11 +24,12 @@ struct PredictCall {
   bool binary_answer = false;  // the outputs' raw elements, one after the other, instead of JSON
   bool bare_answer = false;    // without the prediction's id and time: the same for the same input
   request::CacheWishes cache = {};
-  std::shared_ptr<CacheNote> note = {};  // null: nothing is said of keeping the answer; else set before the answer comes
+  std::shared_ptr<CacheNote> note =
+      {};  // null: nothing is said of keeping the answer; else set before the answer comes
   // Whether the answer waits for its row in the log; absent: as the server's log mode says.
   std::optional<record::Wait> wait;
-  base::Uuid id{};                        // the prediction's; all zero: it gets one
-  std::shared_ptr<request::Trace> trace;  // null: none
+  base::Uuid id{};                                     // the prediction's; all zero: it gets one
+  std::shared_ptr<request::Trace> trace;               // null: none
   std::shared_ptr<const request::Caller> caller = {};  // null: nobody said who asks
   runtime::EventLoop* loop = nullptr;
   std::shared_ptr<const std::atomic<bool>> gone;

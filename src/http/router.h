@@ -14,8 +14,8 @@
 #include "http/operation.h"
 #include "http/path_tree.h"
 #include "http/query.h"
-#include "net/http_message.h"
 #include "limit/client_address.h"
+#include "net/http_message.h"
 #include "serve/door.h"
 
 namespace saccade::http {
@@ -87,8 +87,8 @@ class Router final : public net::HttpHandler {
   Trails trails_;
   std::vector<limit::Network> trusted_proxies_;
   serve::Door* door_ = nullptr;  // null: open to all
-  RouteMetrics unmatched_;  // paths that no route has
-  RouteMetrics malformed_;  // bytes that are no request
+  RouteMetrics unmatched_;       // paths that no route has
+  RouteMetrics malformed_;       // bytes that are no request
 };
 
 }  // namespace saccade::http

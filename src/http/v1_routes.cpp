@@ -1,8 +1,8 @@
 // TensorFlow Serving's REST API and KServe v1. Where both have the same path, the answer holds what either of
 // their clients looks for.
 #include <algorithm>
-#include <set>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "http/cache_headers.h"
@@ -244,10 +244,11 @@ void add_calls(Router& router, serve::Service& service) {
              classify);
   router.add("POST", version + ":classify",
              classify_operation("v1ClassifyVersion", "Classify with one version of a model."), classify);
-  router.add("POST", model + ":regress", refused("v1Regress", Right::kPredict, "Refused: no model has such a signature."),
-             regress);
+  router.add("POST", model + ":regress",
+             refused("v1Regress", Right::kPredict, "Refused: no model has such a signature."), regress);
   router.add("POST", version + ":regress",
-             refused("v1RegressVersion", Right::kPredict, "Refused: no model has such a signature."), regress);
+             refused("v1RegressVersion", Right::kPredict, "Refused: no model has such a signature."),
+             regress);
 }
 
 void add_questions(Router& router, serve::Service& service) {
@@ -277,10 +278,11 @@ void add_labels(Router& router) {
     refuse_label(call, parameters);
   };
   const std::string path = "/v1/models/{model}/labels/{label}";
-  router.add("POST", path, refused("v1CallLabel", Right::kPredict, "Refused: versions have no labels."), label);
-  router.add("GET", path, refused("v1StatusLabel", Right::kRead, "Refused: versions have no labels."), label);
-  router.add("GET", path + "/metadata", refused("v1MetadataLabel", Right::kRead, "Refused: versions have no labels."),
+  router.add("POST", path, refused("v1CallLabel", Right::kPredict, "Refused: versions have no labels."),
              label);
+  router.add("GET", path, refused("v1StatusLabel", Right::kRead, "Refused: versions have no labels."), label);
+  router.add("GET", path + "/metadata",
+             refused("v1MetadataLabel", Right::kRead, "Refused: versions have no labels."), label);
 }
 
 }  // namespace

@@ -72,19 +72,21 @@ void add_system_routes(Router& router, serve::Service& service) {
                report(service, call, parameters[0]);
              });
   router.add("POST", base + "/region/{region}/register",
-             needing(Right::kAdmin, v2_operation("v2 shared memory", "Registers a region of shared memory.", "", {409, 500, 503},
-                          "V2Region")),
+             needing(Right::kAdmin, v2_operation("v2 shared memory", "Registers a region of shared memory.",
+                                                 "", {409, 500, 503}, "V2Region")),
              [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
                add(service, call, parameters[0], request.body);
              });
-  router.add("POST", base + "/region/{region}/unregister",
-             needing(Right::kAdmin, v2_operation("v2 shared memory", "Lets go of a region of shared memory.", "")),
-             [&service](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {
-               service.regions().remove(parameters[0]);
-               call.respond_empty();
-             });
+  router.add(
+      "POST", base + "/region/{region}/unregister",
+      needing(Right::kAdmin, v2_operation("v2 shared memory", "Lets go of a region of shared memory.", "")),
+      [&service](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {
+        service.regions().remove(parameters[0]);
+        call.respond_empty();
+      });
   router.add("POST", base + "/unregister",
-             needing(Right::kAdmin, v2_operation("v2 shared memory", "Lets go of all regions of shared memory.", "")),
+             needing(Right::kAdmin,
+                     v2_operation("v2 shared memory", "Lets go of all regions of shared memory.", "")),
              [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
                service.regions().remove_all();
                call.respond_empty();
@@ -106,16 +108,18 @@ void add_cuda_routes(Router& router) {
                call.fail({base::Code::kNotFound,
                           "Unable to find cuda shared memory region: '" + std::string(parameters[0]) + "'"});
              });
-  router.add("POST", base + "/region/{region}/register",
-             needing(Right::kAdmin, v2_operation("v2 shared memory", "GPU memory can't be registered here.", "")),
-             [](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {
-               call.fail({base::Code::kInvalidArgument,
-                          "failed to register CUDA shared memory region: '" + std::string(parameters[0]) +
-                              "', GPUs not supported; use system shared memory"});
-             });
+  router.add(
+      "POST", base + "/region/{region}/register",
+      needing(Right::kAdmin, v2_operation("v2 shared memory", "GPU memory can't be registered here.", "")),
+      [](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {
+        call.fail({base::Code::kInvalidArgument, "failed to register CUDA shared memory region: '" +
+                                                     std::string(parameters[0]) +
+                                                     "', GPUs not supported; use system shared memory"});
+      });
   for (const char* path : {"/region/{region}/unregister", "/unregister"}) {
     router.add(
-        "POST", base + path, needing(Right::kAdmin, v2_operation("v2 shared memory", "Lets go of GPU memory: there is none.", "")),
+        "POST", base + path,
+        needing(Right::kAdmin, v2_operation("v2 shared memory", "Lets go of GPU memory: there is none.", "")),
         [](const Call& call, const net::HttpRequest&, const PathParameters&) { call.respond_empty(); });
   }
 }

@@ -82,7 +82,8 @@ void add_v2_model_routes(Router& router, serve::Service& service, std::string_vi
                  const Call& call, const net::HttpRequest&, const PathParameters&) {
                call.respond_plain_json(about);
              });
-  router.add("GET", "/v2/health/live", needing(Right::kPublic, v2_operation("v2", "The process answers.", "")),
+  router.add("GET", "/v2/health/live",
+             needing(Right::kPublic, v2_operation("v2", "The process answers.", "")),
              [](const Call& call, const net::HttpRequest&, const PathParameters&) { call.respond_empty(); });
   router.add("GET", "/v2/health/ready", ready_operation(),
              [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
@@ -95,8 +96,10 @@ void add_v2_model_routes(Router& router, serve::Service& service, std::string_vi
              });
   add_both(router, service, "", v2_operation("v2", "A model's inputs and outputs.", "V2Model", {404, 503}),
            describe);
-  add_both(router, service, "/ready",
-           needing(Right::kPublic, v2_operation("v2", "200: the model answers; 400: it doesn't.", "", {404, 503})), model_ready);
+  add_both(
+      router, service, "/ready",
+      needing(Right::kPublic, v2_operation("v2", "200: the model answers; 400: it doesn't.", "", {404, 503})),
+      model_ready);
   add_both(router, service, "/config",
            v2_operation("v2", "A model's configuration, completed.", "V2Config", {404, 503}), show_config);
   add_both(

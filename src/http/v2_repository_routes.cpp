@@ -134,15 +134,16 @@ void add_v2_repository_routes(Router& router, serve::Service& service) {
              [&service](const Call& call, const net::HttpRequest& request, const PathParameters&) {
                index(service, call, request.body);
              });
-  router.add(
-      "POST", "/v2/repository/models/{model}/load",
-      needing(Right::kAdmin, v2_operation("v2 repository", "Loads a model, or loads it anew.", "", {404, 500, 503}, "V2LoadRequest")),
-      [&service, workers = std::make_shared<runtime::WorkerPool>(1)](
-          const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
-        load(service, *workers, call, std::string(parameters[0]), request.body);
-      });
+  router.add("POST", "/v2/repository/models/{model}/load",
+             needing(Right::kAdmin, v2_operation("v2 repository", "Loads a model, or loads it anew.", "",
+                                                 {404, 500, 503}, "V2LoadRequest")),
+             [&service, workers = std::make_shared<runtime::WorkerPool>(1)](
+                 const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
+               load(service, *workers, call, std::string(parameters[0]), request.body);
+             });
   router.add("POST", "/v2/repository/models/{model}/unload",
-             needing(Right::kAdmin, v2_operation("v2 repository", "Unloads a model.", "", {404, 500, 503}, "V2UnloadRequest")),
+             needing(Right::kAdmin, v2_operation("v2 repository", "Unloads a model.", "", {404, 500, 503},
+                                                 "V2UnloadRequest")),
              [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
                unload(service, call, parameters[0], request.body);
              });

@@ -128,35 +128,36 @@ void add_v2_setting_routes(Router& router, serve::Service& service) {
   router.add(
       "GET", "/v2/logging", v2_operation("v2 settings", "What the server's own log shows.", "V2Settings"),
       [](const Call& call, const net::HttpRequest&, const PathParameters&) { show_log_settings(call); });
-  router.add(
-      "POST", "/v2/logging",
-      needing(Right::kAdmin, v2_operation("v2 settings", "Changes what the server's own log shows.", "V2Settings", {}, "V2Settings")),
-      [](const Call& call, const net::HttpRequest& request, const PathParameters&) {
-        change_log_settings(call, request.body);
-      });
+  router.add("POST", "/v2/logging",
+             needing(Right::kAdmin, v2_operation("v2 settings", "Changes what the server's own log shows.",
+                                                 "V2Settings", {}, "V2Settings")),
+             [](const Call& call, const net::HttpRequest& request, const PathParameters&) {
+               change_log_settings(call, request.body);
+             });
   router.add("GET", "/v2/trace/setting",
              v2_operation("v2 settings", "Which requests are traced.", "V2Settings"),
              [&service](const Call& call, const net::HttpRequest&, const PathParameters&) {
                show_trace_settings(service, call, "");
              });
-  router.add(
-      "POST", "/v2/trace/setting",
-      needing(Right::kAdmin, v2_operation("v2 settings", "Changes which requests are traced.", "V2Settings", {503}, "V2Settings")),
-      [&service](const Call& call, const net::HttpRequest& request, const PathParameters&) {
-        change_trace_settings(service, call, "", request.body);
-      });
+  router.add("POST", "/v2/trace/setting",
+             needing(Right::kAdmin, v2_operation("v2 settings", "Changes which requests are traced.",
+                                                 "V2Settings", {503}, "V2Settings")),
+             [&service](const Call& call, const net::HttpRequest& request, const PathParameters&) {
+               change_trace_settings(service, call, "", request.body);
+             });
   router.add("GET", "/v2/models/{model}/trace/setting",
              v2_operation("v2 settings", "Which requests of a model are traced.", "V2Settings", {404, 503}),
              [&service](const Call& call, const net::HttpRequest&, const PathParameters& parameters) {
                if (is_known(service, call, parameters[0])) show_trace_settings(service, call, parameters[0]);
              });
-  router.add("POST", "/v2/models/{model}/trace/setting",
-             needing(Right::kAdmin, v2_operation("v2 settings", "Changes which requests of a model are traced.", "V2Settings",
-                          {404, 503}, "V2Settings")),
-             [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
-               if (!is_known(service, call, parameters[0])) return;
-               change_trace_settings(service, call, parameters[0], request.body);
-             });
+  router.add(
+      "POST", "/v2/models/{model}/trace/setting",
+      needing(Right::kAdmin, v2_operation("v2 settings", "Changes which requests of a model are traced.",
+                                          "V2Settings", {404, 503}, "V2Settings")),
+      [&service](const Call& call, const net::HttpRequest& request, const PathParameters& parameters) {
+        if (!is_known(service, call, parameters[0])) return;
+        change_trace_settings(service, call, parameters[0], request.body);
+      });
 }
 
 }  // namespace saccade::http

@@ -19,11 +19,11 @@ class PredictSession final : public net::WebSocketSession {
     std::string version;  // empty: the newest at each message
     bool probabilities = false;
     bool binary_answers = false;
-    base::Duration timeout{0};  // of each message, from its arrival; 0: none
-    trace::Tracing* tracing = nullptr;  // null: messages have no spans
-    std::optional<request::TraceContext> parent = {};  // of every message: came with the handshake
+    base::Duration timeout{0};                           // of each message, from its arrival; 0: none
+    trace::Tracing* tracing = nullptr;                   // null: messages have no spans
+    std::optional<request::TraceContext> parent = {};    // of every message: came with the handshake
     std::shared_ptr<const request::Caller> caller = {};  // of the handshake; null: nobody was asked
-    std::string route = {};                            // of the handshake, for the spans
+    std::string route = {};                              // of the handshake, for the spans
   };
 
   PredictSession(serve::Service& service, Predictor& predictor, Options options)
@@ -34,7 +34,8 @@ class PredictSession final : public net::WebSocketSession {
 
  private:
   // Null: the message has none.
-  std::shared_ptr<trace::ServerSpan> begin_span(const net::WebSocketPeer& peer, base::TimePoint arrived) const;
+  std::shared_ptr<trace::ServerSpan> begin_span(const net::WebSocketPeer& peer,
+                                                base::TimePoint arrived) const;
 
   serve::Service& service_;
   Predictor& predictor_;

@@ -19,7 +19,8 @@ base::Result<std::optional<resilience::GuardSettings>> guard_settings(
   if (found == source.config.parameters.end()) return defaults;
   auto parsed = resilience::parse_breaker(found->second);
   if (!parsed)
-    return base::invalid_argument("model \"" + source.name + "\" version " + source.version + ": parameter circuit_breaker: " + parsed.error().message);
+    return base::invalid_argument("model \"" + source.name + "\" version " + source.version +
+                                  ": parameter circuit_breaker: " + parsed.error().message);
   return parsed;
 }
 

@@ -79,13 +79,14 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
   } else if (*guarded) {
     model->guard_ = std::make_shared<resilience::CallGuard>(**guarded);
     model->guard_metrics_.emplace(
-        registry, "saccade_model_breaker", observe::Labels{{"model", source.name}, {"version", source.version}},
+        registry, "saccade_model_breaker",
+        observe::Labels{{"model", source.name}, {"version", source.version}},
         std::shared_ptr<const resilience::CircuitBreaker>(model->guard_, &model->guard_->breaker()));
   }
   model->config_ = completed_config(source, model->completed_, opened->engine->name(), opened->options,
                                     on_loops ? 1 : count);
-  model->cache_identity_ = saccade::model::cache_identity(
-      source, options.cache, files_before, model->engine_.name + " " + model->engine_.version);
+  model->cache_identity_ = saccade::model::cache_identity(source, options.cache, files_before,
+                                                          model->engine_.name + " " + model->engine_.version);
   schedule::BatchPolicy& policy = model->completed_.policy;
   if (on_loops) {
     model->scheduler_ =

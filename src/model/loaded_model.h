@@ -69,8 +69,8 @@ class LoadedModel {
 
   // What this copy's answers are cached by; null: they are not.
   const cache::ModelIdentity* cache_identity() const { return cache_identity_ ? &*cache_identity_ : nullptr; }
-  // What did not come to submit(): an answer from the cache, so long in it; an answer that was not found there;
-  // a request that waited for an equal one's run for longer than it had time.
+  // What did not come to submit(): an answer from the cache, so long in it; an answer that was not found
+  // there; a request that waited for an equal one's run for longer than it had time.
   void count_cache_hit(std::int64_t items, base::TimePoint arrived, base::Duration in_cache);
   void count_cache_miss(base::Duration in_cache) { metrics_->statistics.cache_miss(in_cache); }
   void count_expired(base::TimePoint arrived);
@@ -89,7 +89,8 @@ class LoadedModel {
   std::shared_ptr<Ended> ended_;      // called by the end of metrics_
   schedule::MetricsPointer metrics_;  // shared with the scheduler's lanes, which may outlive it
   std::shared_ptr<resilience::CallGuard> guard_;
-  std::optional<resilience::BreakerMetrics> guard_metrics_;  // ends before metrics_, with which its labels may be forgotten
+  std::optional<resilience::BreakerMetrics>
+      guard_metrics_;  // ends before metrics_, with which its labels may be forgotten
   std::unique_ptr<const inference::ModelConfig> config_;
   std::unique_ptr<schedule::Scheduler> scheduler_;
 };

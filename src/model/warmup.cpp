@@ -23,7 +23,8 @@ constexpr std::int64_t kMostBytes = std::int64_t{1} << 31;  // of one input of a
 constexpr std::uint32_t kMostRuns = 10'000;                 // of one sample
 
 base::Status run(engine::Session& session, const std::vector<Tensor>& inputs) {
-  if (const auto outputs = session.run(tensor::views_of(inputs)); !outputs) return std::unexpected(outputs.error());
+  if (const auto outputs = session.run(tensor::views_of(inputs)); !outputs)
+    return std::unexpected(outputs.error());
   return {};
 }
 

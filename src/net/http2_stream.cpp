@@ -30,8 +30,7 @@ class Block {
     fields_.push_back(field(literal_name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME));
   }
   void add_unique(std::string_view literal_name, std::string_view value) {
-    fields_.push_back(
-        field(literal_name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX));
+    fields_.push_back(field(literal_name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_INDEX));
   }
   void add(const Headers& headers) {
     for (const auto& [name, value] : headers) add(name, value);

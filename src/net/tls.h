@@ -53,7 +53,7 @@ class TlsStream {
 
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
   bool drained_ = false;
-  bool broken_ = false;   // OpenSSL forbids any further call
+  bool broken_ = false;  // OpenSSL forbids any further call
   bool plain_http_ = false;
   bool ended_ = false;
 };

@@ -17,8 +17,8 @@ class MemoryInFlight {
   void add(std::uint64_t bytes) { bytes_.fetch_add(bytes, std::memory_order_relaxed); }
   void remove(std::uint64_t bytes) { bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
-  // Whether so many more bytes of bodies are too many. They get three quarters, so that who sends slowly does not
-  // keep those out whose bodies come in one piece.
+  // Whether so many more bytes of bodies are too many. They get three quarters, so that who sends slowly does
+  // not keep those out whose bodies come in one piece.
   bool full(std::uint64_t more) const { return limit_ > 0 && bytes() + more > limit_ - limit_ / 4; }
   // Adds them if they are not too many.
   bool try_add(std::uint64_t bytes);

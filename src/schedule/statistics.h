@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "request/inference_request.h"
 #include "observe/metrics.h"
+#include "request/inference_request.h"
 #include "request/model_statistics.h"
 
 namespace saccade::schedule {

@@ -29,7 +29,8 @@ void log_failure(const Waiting& waiting, const base::Error& error) {
   static std::atomic<std::int64_t> last{0};
   const std::int64_t second = base::unix_micros() / 1'000'000;
   if (last.exchange(second, std::memory_order_relaxed) == second) return;
-  const std::string trace = waiting.trace ? ", trace " + request::to_text(waiting.trace->context().trace_id) : "";
+  const std::string trace =
+      waiting.trace ? ", trace " + request::to_text(waiting.trace->context().trace_id) : "";
   observe::log_error("request {}{}: {} version {} failed: {}", waiting.id.text(), trace, waiting.model->name,
                      waiting.model->version, error.message);
 }

@@ -33,7 +33,8 @@ Service::Service(observe::Registry& registry, std::unique_ptr<record::Prediction
                  bool log_inputs)
     : registry_(registry),
       tracer_(registry),
-      monitor_(log == nullptr ? nullptr : std::make_unique<quality::Monitor>(registry, quality::MonitorOptions())),
+      monitor_(log == nullptr ? nullptr
+                              : std::make_unique<quality::Monitor>(registry, quality::MonitorOptions())),
       log_(std::move(log)),
       log_mode_(log_mode),
       log_inputs_(log_inputs) {
@@ -145,7 +146,8 @@ void Service::add_feedback(record::Feedback feedback, runtime::EventLoop& loop, 
   if (log_ == nullptr) return kept(std::unexpected(no_log()));
   std::string truth = feedback.truth;
   const double weight = feedback.weight;
-  log_->append_feedback(std::move(feedback), [this, truth = std::move(truth), weight, &loop, kept = std::move(kept)](
+  log_->append_feedback(std::move(feedback), [this, truth = std::move(truth), weight, &loop,
+                                              kept = std::move(kept)](
                                                  base::Result<record::FeedbackOutcome> outcome) mutable {
     base::Status status;
     if (!outcome) {

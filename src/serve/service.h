@@ -26,9 +26,9 @@
 #include "request/model_statistics.h"
 #include "runtime/event_loop.h"
 #include "runtime/worker_pool.h"
+#include "schedule/job.h"
 #include "serve/cached_infer.h"
 #include "serve/load_limits.h"
-#include "schedule/job.h"
 #include "shared_memory/regions.h"
 
 namespace saccade::serve {
@@ -121,9 +121,11 @@ class Service {
                        schedule::Done done);
 
   // Counts the request by the rate limits, then goes on with it, perhaps later.
-  void count(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop, schedule::Done done);
+  void count(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
+             schedule::Done done);
   // For what the rate limits let in.
-  void admit(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop, schedule::Done done);
+  void admit(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
+             schedule::Done done);
   // On to the model, for what no cache has.
   void run(const ModelPointer& model, request::InferenceRequest request, runtime::EventLoop& loop,
            schedule::Done done);
@@ -131,7 +133,7 @@ class Service {
   observe::Registry& registry_;
   limit::Limiter* limiter_ = nullptr;      // null: there are no rate limits
   std::optional<LoadLimits> load_limits_;  // nothing: there are none
-  std::unique_ptr<CachedInfer> cached_;  // null: no model's answers are cached
+  std::unique_ptr<CachedInfer> cached_;    // null: no model's answers are cached
   model::Catalog catalog_;
   shared_memory::Regions regions_;
   record::Tracer tracer_;

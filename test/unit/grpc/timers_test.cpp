@@ -19,9 +19,7 @@ struct Bell final : Timers::Alarm {
 class TimersOfALoop : public testing::Test {
  protected:
   // Until nothing is left to wait for.
-  void run() {
-    loop_.run_for(20s);
-  }
+  void run() { loop_.run_for(20s); }
   runtime::EventLoop loop_{0};
   Timers timers_{loop_};
   std::vector<int> rung_;
