@@ -27,8 +27,8 @@ std::uint32_t PathTree::child(std::uint32_t at, std::string_view segment) {
     return nodes_[at].parameter;
   }
   const std::uint32_t found = among(&Node::suffixes, suffix);
-  std::ranges::stable_sort(nodes_[at].suffixes, std::greater<>(),
-                           [](const Edge& edge) { return edge.text.size(); });
+  // the longest first: of two as long, at most one fits a segment
+  std::ranges::sort(nodes_[at].suffixes, std::greater<>(), [](const Edge& edge) { return edge.text.size(); });
   return found;
 }
 

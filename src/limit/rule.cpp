@@ -124,9 +124,11 @@ base::Result<std::vector<Rule>> parse_rules(const std::vector<std::string>& text
         return base::invalid_argument("rate limits \"" + other.text + "\" and \"" + text +
                                       "\" are about the same; leave one of them out");
     }
-    rules.push_back(*std::move(rule));
+    // those that name more come first, equals as they were given
+    const auto place =
+        std::ranges::find_if(rules, [&rule](const Rule& other) { return other.names() < rule->names(); });
+    rules.insert(place, *std::move(rule));
   }
-  std::ranges::stable_sort(rules, [](const Rule& a, const Rule& b) { return a.names() > b.names(); });
   return rules;
 }
 
