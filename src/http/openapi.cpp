@@ -25,6 +25,7 @@ constexpr std::string_view kDescription =
     "in, a JSON message out), and **gRPC** (`inference.GRPCInferenceService`) on the port that the server "
     "names at its "
     "start. `HEAD` works wherever `GET` does; a slash at the end of a path makes no difference.\n\n"
+    "A header `X-Request-Id` of a request comes back in its answer, and stands in the log and in traces.\n\n"
     "Every error is `{\"error\": \"what was wrong, where, and what would be right\"}`.";
 
 struct Tag {
@@ -61,6 +62,7 @@ const std::map<int, std::string_view>& error_texts() {
       {415, "A content type or content coding that is not taken."},
       {417, "An `Expect` other than `100-continue`. The connection is closed."},
       {426, "The request is no WebSocket handshake."},
+      {429, "A rate limit is used up."},
       {431, "The headers are too large or too many. The connection is closed."},
       {500, "The model failed."},
       {501, "Not offered by this server."},
@@ -81,6 +83,14 @@ json::value parse(std::string_view text) {
 json::value schema_of(const std::string& text) {
   if (text.starts_with('{')) return parse(text);
   return json::object{{"$ref", "#/components/schemas/" + text}};
+}
+
+json::object described(const Parameter& header) {
+  return {{"description", header.description}, {"schema", schema_of(header.schema)}};
+}
+
+json::object headers_of_all() {
+  return {{"X-Request-Id", json::object{{"$ref", "#/components/headers/X-Request-Id"}}}};
 }
 
 // "{model}" and "{model}:predict" in a template.
@@ -203,12 +213,9 @@ class Document {
     for (const Answer& answer : said.answers) {
       json::object one{{"description", answer.description}};
       if (!answer.content.empty()) one["content"] = content(answer.content);
-      for (const Parameter& header : answer.headers) {
-        json::value& headers = one["headers"];
-        if (!headers.is_object()) headers = json::object();
-        headers.as_object()[header.name] =
-            json::object{{"description", header.description}, {"schema", schema_of(header.schema)}};
-      }
+      json::object headers = headers_of_all();
+      for (const Parameter& header : answer.headers) headers[header.name] = described(header);
+      one["headers"] = std::move(headers);
       by_status.emplace(answer.status, std::move(one));
     }
     for (const int status : said.errors) refer(status);
@@ -216,6 +223,7 @@ class Document {
     if (said.right != Right::kPublic) {
       refer(401);
       refer(403);
+      refer(429);
     }
     json::object made;
     for (auto& [status, response] : by_status) made[std::to_string(status)] = std::move(response);
@@ -267,23 +275,32 @@ json::object security_schemes() {
 }
 
 json::object error_responses() {
+  const Parameter challenge = in_header("WWW-Authenticate", "`Bearer`, and what was wrong (RFC 6750)");
+  const Parameter retry = in_header("Retry-After", "seconds", schema::kWhole);
+  const Parameter retry_ms =
+      in_header("Retry-After-Ms", "the same in milliseconds, where known", schema::kWhole);
+  const Parameter policy =
+      in_header("RateLimit-Policy", "the limit: its quota `q` in a window of `w` seconds");
+  const Parameter limit = in_header("RateLimit", "what is left, `r`, and in how many seconds all is, `t`");
+  const std::map<int, std::vector<Parameter>> headers = {{401, {challenge}},
+                                                         {403, {challenge}},
+                                                         {429, {retry, retry_ms, policy, limit}},
+                                                         {503, {retry, retry_ms}}};
   json::object made;
   for (const auto& [status, text] : error_texts()) {
-    json::object one{{"description", text}};
-    if (status == 401) {
-      one["headers"] = json::object{
-          {"WWW-Authenticate", json::object{{"description", "`Bearer`, and what was wrong (RFC 6750)"},
-                                            {"schema", json::object{{"type", "string"}}}}}};
-    }
-    if (status == 503) {
-      one["headers"] =
-          json::object{{"Retry-After", json::object{{"description", "seconds"},
-                                                    {"schema", json::object{{"type", "integer"}}}}}};
+    json::object one{{"description", text}, {"headers", headers_of_all()}};
+    if (const auto own = headers.find(status); own != headers.end()) {
+      for (const Parameter& header : own->second) one["headers"].as_object()[header.name] = described(header);
     }
     one["content"] = json::object{{"application/json", json::object{{"schema", schema_of("Error")}}}};
     made[std::to_string(status)] = std::move(one);
   }
   return made;
+}
+
+json::object header_components() {
+  return {{"X-Request-Id",
+           described(in_header("X-Request-Id", "the request's own id, or the one that was sent"))}};
 }
 
 }  // namespace
@@ -312,6 +329,7 @@ std::string openapi_document(const std::vector<Route>& routes, const Signatures&
                                json::object{{"apiKey", json::array()}}}},
       {"components", json::object{{"schemas", parse(openapi_schemas())},
                                   {"responses", error_responses()},
+                                  {"headers", header_components()},
                                   {"securitySchemes", security_schemes()}}}};
   return json::serialize(document);
 }
