@@ -46,7 +46,9 @@ inline Outputs one_output(tensor::Tensor output) {
 
 inline tensor::Tensor floats(const tensor::Shape& shape, const std::vector<float>& values) {
   tensor::Tensor tensor(tensor::DataType::kFp32, shape);
-  std::memcpy(tensor.data(), values.data(), tensor.byte_size());
+  if (!values.empty()) {  // Nothing has no address, which memcpy may not be given.
+    std::memcpy(tensor.data(), values.data(), tensor.byte_size());
+  }
   return tensor;
 }
 

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include <gtest/gtest.h>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "engine/openvino/element_types.h"
 #include "engine/openvino/formats.h"
@@ -270,6 +273,11 @@ TEST_F(OpenVino, SaysThatAFileIsNotThere) {
 }
 
 TEST_F(OpenVino, SaysThatAFileIsNoModel) {
+#if defined(__SANITIZE_ADDRESS__)
+  // OpenVINO's readers leak eight bytes of their own when they refuse a file, and are gone from memory by the
+  // time that the report is written, so that no suppression can name them.
+  const __lsan::ScopedDisabler their_leak;
+#endif
   for (const char* name :
        {"model.onnx", "model.xml", "model.tflite", "model.pb", "model.pdmodel", "saved_model.pb"}) {
     EXPECT_NE(refusal(name, ""), "opened") << name;
