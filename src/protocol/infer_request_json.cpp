@@ -20,7 +20,7 @@ using ondemand::json_type;
 
 constexpr std::size_t kMostDims = 16;  // more than any model has, few enough to be kept in place
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   return "\"" + std::string(name.substr(0, 100)) + "\"";
 }
 
@@ -30,7 +30,7 @@ std::unexpected<base::Error> not_json(simdjson::error_code error) {
 
 // `"inputs"[0]: "shape" must be …`
 std::unexpected<base::Error> must_be(std::string_view where, std::string_view field, std::string_view right) {
-  return base::invalid_argument((where.empty() ? "" : std::string(where) + ": ") + quoted(field) +
+  return base::invalid_argument((where.empty() ? "" : std::string(where) + ": ") + in_quotes(field) +
                                 " must be " + std::string(right));
 }
 
@@ -137,7 +137,7 @@ struct TensorMembers {
 
 base::Status once(bool there, std::string_view where, std::string_view field) {
   if (!there) return {};
-  return base::invalid_argument((where.empty() ? "" : std::string(where) + ": ") + quoted(field) +
+  return base::invalid_argument((where.empty() ? "" : std::string(where) + ": ") + in_quotes(field) +
                                 " is there twice");
 }
 
@@ -332,7 +332,7 @@ class JsonInfer {
       const auto type = type_of(item);
       if (!type) return std::unexpected(type.error());
       if (*type == json_type::array || *type == json_type::object) {
-        return base::invalid_argument("parameter " + quoted(name) +
+        return base::invalid_argument("parameter " + in_quotes(name) +
                                       " must be a string, a number, true or false");
       }
       auto read = read_parameter(item, *type);
@@ -367,7 +367,7 @@ class JsonInfer {
 
   base::Status tensor(std::string_view list, std::size_t index, ondemand::value value, bool output) {
     TensorMembers members;
-    members.where = quoted(list) + "[" + std::to_string(index) + "]";
+    members.where = in_quotes(list) + "[" + std::to_string(index) + "]";
     const auto kind = type_of(value);
     if (!kind) return std::unexpected(kind.error());
     if (*kind != json_type::object) return base::invalid_argument(members.where + " must be an object");

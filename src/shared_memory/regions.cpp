@@ -19,7 +19,7 @@ constexpr std::size_t kMaxRegions = 1024;
 constexpr std::size_t kMaxName = 255;
 
 // What came from outside, short and on one line, for messages.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "'";
   for (const char c : text.substr(0, 100)) {
     const auto byte = static_cast<unsigned char>(c);
@@ -38,7 +38,7 @@ base::Result<std::string> plain_name(std::string_view key) {
   if (name.empty() || name.size() > NAME_MAX || name.find('/') != std::string_view::npos ||
       name.find('\0') != std::string_view::npos || name == "." || name == "..") {
     return base::invalid_argument(
-        "shared memory key " + quoted(key) +
+        "shared memory key " + in_quotes(key) +
         " is no name of shared memory: \"/name\" or \"name\", 1 to 255 bytes, without "
         "a further slash");
   }
@@ -66,7 +66,7 @@ base::Result<Descriptor> open_memory(const RegionInfo& region) {
   if (memory.number() >= 0) return memory;
   const Code code = errno == EMFILE || errno == ENFILE ? Code::kUnavailable : Code::kInvalidArgument;
   return base::fail(code,
-                    "Unable to open shared memory region: " + quoted(region.key) + ": " + text_of(errno));
+                    "Unable to open shared memory region: " + in_quotes(region.key) + ": " + text_of(errno));
 }
 
 // Bytes that the memory has now; its owner may change that at any time.
@@ -74,10 +74,10 @@ base::Result<std::uint64_t> size_of(int memory, std::string_view name) {
   struct stat status{};
   if (::fstat(memory, &status) != 0) {
     return base::fail(Code::kInternal,
-                      "shared memory region " + quoted(name) + ": size not known: " + text_of(errno));
+                      "shared memory region " + in_quotes(name) + ": size not known: " + text_of(errno));
   }
   if (!S_ISREG(status.st_mode)) {
-    return base::invalid_argument("shared memory region " + quoted(name) +
+    return base::invalid_argument("shared memory region " + in_quotes(name) +
                                   ": its key names no shared memory");
   }
   return static_cast<std::uint64_t>(status.st_size);
@@ -88,7 +88,7 @@ bool fits(std::uint64_t offset, std::uint64_t byte_size, std::uint64_t size) {
 }
 
 base::Status shrunk(std::string_view name) {
-  return base::invalid_argument("shared memory region " + quoted(name) +
+  return base::invalid_argument("shared memory region " + in_quotes(name) +
                                 " is smaller than it was when it was registered");
 }
 
@@ -109,7 +109,7 @@ base::Status Regions::add(const RegionInfo& region) {
   if (!size) return std::unexpected(size.error());
   if (region.byte_size == 0 || !fits(region.offset, region.byte_size, *size)) {
     return base::invalid_argument(
-        "failed to register shared memory region " + quoted(region.name) + ": offset " +
+        "failed to register shared memory region " + in_quotes(region.name) + ": offset " +
         std::to_string(region.offset) + " with byte_size " + std::to_string(region.byte_size) +
         (region.byte_size == 0 ? " is empty"
                                : " is beyond the " + std::to_string(*size) + " bytes that its key names"));
@@ -117,7 +117,7 @@ base::Status Regions::add(const RegionInfo& region) {
   auto added = std::make_shared<const Region>(Region{region, *std::move(memory)});
   const std::lock_guard lock(mutex_);
   if (regions_.contains(region.name)) {
-    return base::invalid_argument("shared memory region " + quoted(region.name) + " already in manager");
+    return base::invalid_argument("shared memory region " + in_quotes(region.name) + " already in manager");
   }
   if (regions_.size() >= kMaxRegions) {
     return base::fail(Code::kUnavailable, "there are " + std::to_string(kMaxRegions) +
@@ -152,7 +152,7 @@ base::Result<std::vector<RegionInfo>> Regions::list(std::string_view name) const
   }
   const auto found = regions_.find(name);
   if (found == regions_.end()) {
-    return base::fail(Code::kNotFound, "Unable to find system shared memory region: " + quoted(name));
+    return base::fail(Code::kNotFound, "Unable to find system shared memory region: " + in_quotes(name));
   }
   infos.push_back(found->second->info);
   return infos;
@@ -165,11 +165,11 @@ base::Result<std::shared_ptr<const Regions::Region>> Regions::find(const request
     if (const auto found = regions_.find(slice.region); found != regions_.end()) region = found->second;
   }
   if (region == nullptr) {
-    return base::fail(Code::kNotFound, "Unable to find shared memory region: " + quoted(slice.region));
+    return base::fail(Code::kNotFound, "Unable to find shared memory region: " + in_quotes(slice.region));
   }
   if (!fits(slice.offset, slice.byte_size, region->info.byte_size)) {
     return base::invalid_argument(
-        "Invalid offset + byte size for shared memory region: " + quoted(slice.region) + ": offset " +
+        "Invalid offset + byte size for shared memory region: " + in_quotes(slice.region) + ": offset " +
         std::to_string(slice.offset) + " with " + std::to_string(slice.byte_size) + " bytes is beyond its " +
         std::to_string(region->info.byte_size) + " bytes");
   }
@@ -182,7 +182,7 @@ base::Status Regions::read(const request::RegionSlice& slice, std::span<std::byt
   if (into.size() > slice.byte_size) {
     return base::invalid_argument(std::to_string(into.size()) + " bytes were to be read out of " +
                                   std::to_string(slice.byte_size) + " of shared memory region " +
-                                  quoted(slice.region));
+                                  in_quotes(slice.region));
   }
   std::uint64_t offset = (*region)->info.offset + slice.offset;  // add() has seen the sum fit
   while (!into.empty()) {
@@ -192,7 +192,7 @@ base::Status Regions::read(const request::RegionSlice& slice, std::span<std::byt
     if (got == 0) return shrunk(slice.region);
     if (got < 0) {
       return base::fail(Code::kInternal,
-                        "reading shared memory region " + quoted(slice.region) + ": " + text_of(errno));
+                        "reading shared memory region " + in_quotes(slice.region) + ": " + text_of(errno));
     }
     into = into.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
@@ -206,7 +206,7 @@ base::Status Regions::write(const request::RegionSlice& slice, std::span<const s
   if (from.size() > slice.byte_size) {
     return base::invalid_argument(std::to_string(from.size()) + " bytes don't fit into the " +
                                   std::to_string(slice.byte_size) + " of shared memory region " +
-                                  quoted(slice.region) + " that were offered");
+                                  in_quotes(slice.region) + " that were offered");
   }
   const int memory = (*region)->memory.number();
   std::uint64_t offset = (*region)->info.offset + slice.offset;
@@ -220,7 +220,7 @@ base::Status Regions::write(const request::RegionSlice& slice, std::span<const s
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) {
       return base::fail(Code::kInternal,
-                        "writing shared memory region " + quoted(slice.region) + ": " + text_of(errno));
+                        "writing shared memory region " + in_quotes(slice.region) + ": " + text_of(errno));
     }
     from = from.subspan(static_cast<std::size_t>(put));
     offset += static_cast<std::uint64_t>(put);

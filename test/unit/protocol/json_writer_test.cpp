@@ -19,7 +19,7 @@ using tensor::DataType;
 using tensor::Shape;
 using tensor::Tensor;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out;
   append_string(out, text);
   return out;
@@ -42,20 +42,20 @@ std::string json(DataType type, const Shape& shape, const std::vector<T>& values
 }
 
 TEST(JsonString, EscapesWhatJsonAsksFor) {
-  EXPECT_EQ(quoted(""), R"("")");
-  EXPECT_EQ(quoted({}), R"("")");
-  EXPECT_EQ(quoted("a\"b\\c/d"), R"("a\"b\\c/d")");
-  EXPECT_EQ(quoted("\n\r\t"), R"("\n\r\t")");
-  EXPECT_EQ(quoted(std::string_view("\0\x01\x1f\x7f", 4)), "\"\\u0000\\u0001\\u001f\x7f\"");
-  EXPECT_EQ(quoted("café 😀"), "\"café 😀\"");
+  EXPECT_EQ(in_quotes(""), R"("")");
+  EXPECT_EQ(in_quotes({}), R"("")");
+  EXPECT_EQ(in_quotes("a\"b\\c/d"), R"("a\"b\\c/d")");
+  EXPECT_EQ(in_quotes("\n\r\t"), R"("\n\r\t")");
+  EXPECT_EQ(in_quotes(std::string_view("\0\x01\x1f\x7f", 4)), "\"\\u0000\\u0001\\u001f\x7f\"");
+  EXPECT_EQ(in_quotes("café 😀"), "\"café 😀\"");
 }
 
 TEST(JsonString, InvalidUtf8BecomesReplacementCharacters) {
-  EXPECT_EQ(quoted("\xE9"), "\"\uFFFD\"");
-  EXPECT_EQ(quoted("a\xFF\"é\xC3"), "\"a\uFFFD\\\"é\uFFFD\"");
-  EXPECT_EQ(quoted("\xC0\xAF"), "\"\uFFFD\uFFFD\"");            // a slash in too many bytes
-  EXPECT_EQ(quoted("\xED\xA0\x80"), "\"\uFFFD\uFFFD\uFFFD\"");  // half of a surrogate pair
-  EXPECT_EQ(quoted("\xF0\x9F\x98\n"), "\"\uFFFD\uFFFD\uFFFD\\n\"");
+  EXPECT_EQ(in_quotes("\xE9"), "\"\uFFFD\"");
+  EXPECT_EQ(in_quotes("a\xFF\"é\xC3"), "\"a\uFFFD\\\"é\uFFFD\"");
+  EXPECT_EQ(in_quotes("\xC0\xAF"), "\"\uFFFD\uFFFD\"");            // a slash in too many bytes
+  EXPECT_EQ(in_quotes("\xED\xA0\x80"), "\"\uFFFD\uFFFD\uFFFD\"");  // half of a surrogate pair
+  EXPECT_EQ(in_quotes("\xF0\x9F\x98\n"), "\"\uFFFD\uFFFD\uFFFD\\n\"");
 }
 
 TEST(JsonNumber, WritesTheShortestDigits) {
