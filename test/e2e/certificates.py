@@ -16,7 +16,7 @@ class Authority:
         self.certificate, self.key = folder / f"{name}.pem", folder / f"{name}.key"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
                 "-out", self.certificate, "-days", 3, "-subj", f"/CN=tests {name}",
-                "-addext", "basicConstraints=critical,CA:TRUE")
+                "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def issue(self, name, subject, days=2, server=False):
         """(certificate, key) with this subject; for a server it is good for localhost."""
