@@ -214,15 +214,17 @@ class Opening {
   bool recall(const std::string& key, const std::vector<EngineCandidate>& all) {
     const auto known = options_.choices->find(key);
     if (!known || std::ranges::find(all, known->candidate) == all.end()) return false;
-    if (!use(known->candidate, nullptr)) return false;
+    if (!use(known->candidate, nullptr, {})) return false;
     if (!known->warning.empty()) add_warnings({known->warning});
     observe::log_info("{}: {}, as measured before: {}", where(source_), to_text(known->candidate),
                       known->figures);
     return true;
   }
 
-  // `session`: of that candidate; null: it is opened. False: it can't be.
-  bool use(const EngineCandidate& candidate, std::unique_ptr<engine::Session> session) {
+  // `session`: of that candidate; null: it is opened. `size`: for free dimensions, at which it is known to
+  // run. False: it can't be used, and what was in use before still is.
+  bool use(const EngineCandidate& candidate, std::unique_ptr<engine::Session> session,
+           std::optional<std::int64_t> size) {
     const bool as_opened = is_open(candidate);
     if (session == nullptr && as_opened) return true;
     Engine* engine = engine_of(candidate);
@@ -233,24 +235,30 @@ class Opening {
       if (!opened || difference(opened_.session->facts(), (*opened)->facts())) return false;
       session = *std::move(opened);
     }
+    if (!as_opened && !measure_chosen(*session, size)) return false;
     opened_.engine = engine;
     opened_.options = options;
     opened_.session = std::move(session);
-    return as_opened || measure_chosen();
+    return true;
   }
 
   // What is known of one run, by the session that was chosen instead of the one that was probed. Where what
   // is the smallest to one engine is too small for it, its made-up inputs are of the size that engines are
   // compared at.
-  bool measure_chosen() {
-    engine::Session& session = *opened_.session;
+  bool measure_chosen(engine::Session& session, std::optional<std::int64_t> size) {
     ProbeResult& probed = opened_.completed.probed;
-    probed.run_time = measure_run(session, probed.sample);
-    if (probed.run_time.count() > 0) return true;
-    probed.free_size = size_to_measure(session, probed);
-    probed.sample = make_samples(session.facts(), probed, probed.free_size);
-    probed.run_time = measure_run(session, probed.sample);
-    return probed.run_time.count() > 0;
+    if (const base::Duration as_probed = measure_run(session, probed.sample); as_probed.count() > 0) {
+      probed.run_time = as_probed;
+      return true;
+    }
+    const std::int64_t larger = size ? *size : size_to_measure(session, probed);
+    std::vector<tensor::Tensor> sample = make_samples(session.facts(), probed, larger);
+    const base::Duration run_time = measure_run(session, sample);
+    if (run_time.count() <= 0) return false;
+    probed.free_size = larger;
+    probed.sample = std::move(sample);
+    probed.run_time = run_time;
+    return true;
   }
 
   Engine* engine_of(const EngineCandidate& candidate) const {
@@ -278,7 +286,11 @@ class Opening {
     } else {
       opened_.figures = {{.candidate = ready[0], .alone = {}, .sizes = {}}};
     }
-    use(ready[best], ground.take(best));
+    if (!use(ready[best], ground.take(best), size)) {
+      observe::log_warning("{}: {} was ahead, but fails a run; {} stays", where(source_),
+                           to_text(ready[best]), opened_.engine->name());
+      return;
+    }
     const bool doubtful = opened_.figures[best].noise > kNoisy;
     if (doubtful) {
       observe::log_info("{}: the machine was busy meanwhile, turns differed by {:.0f} %", where(source_),

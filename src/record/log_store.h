@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,9 @@ class LogStore {
   virtual base::Status open() = 0;
   // Closes what is open, after trouble: open() begins anew.
   virtual void drop() = 0;
+
+  // How many bytes of rows one insert() may bring now, about: with more it fails as a whole.
+  virtual std::size_t room() const { return std::numeric_limits<std::size_t>::max(); }
 
   // A row that is refused for what it is, by its place in `rows`.
   using Refused = std::pair<std::size_t, base::Error>;

@@ -86,17 +86,36 @@ void LogWriter::store_pending() {
   }
 }
 
-// How many of the pending chunks make the next transaction.
-std::size_t LogWriter::next_group() const {
+// How many of the pending chunks make the next transaction. Where the store has no room for the first of them
+// it is split: a row that fits must not wait for one that does not.
+std::size_t LogWriter::next_group() {
+  const std::size_t room = store_->room();
   std::size_t rows = 0;
   std::size_t bytes = 0;
   std::size_t chunks = 0;
   while (chunks < pending_.size() && rows < kGroupRows && bytes < kGroupBytes) {
-    for (const Row& row : pending_[chunks]) bytes += row.bytes;
-    rows += pending_[chunks].size();
+    Chunk& chunk = pending_[chunks];
+    std::size_t fitting = 0;
+    while (fitting < chunk.size() && chunk[fitting].bytes <= room - bytes) bytes += chunk[fitting++].bytes;
+    rows += fitting;
+    if (fitting < chunk.size()) {
+      if (rows > 0 && fitting == 0) break;
+      const std::size_t first = std::max<std::size_t>(fitting, 1);
+      if (first < chunk.size()) split_chunk(chunks, first);
+      return chunks + 1;
+    }
     ++chunks;
   }
   return chunks;
+}
+
+// The first `rows` of a pending chunk become one of their own, before what is left.
+void LogWriter::split_chunk(std::size_t at, std::size_t rows) {
+  const auto place = pending_.begin() + static_cast<std::ptrdiff_t>(at);
+  const auto end = place->begin() + static_cast<std::ptrdiff_t>(rows);
+  Chunk first(std::make_move_iterator(place->begin()), std::make_move_iterator(end));
+  place->erase(place->begin(), end);
+  pending_.insert(place, std::move(first));
 }
 
 base::Status LogWriter::store_group(std::size_t chunks) {

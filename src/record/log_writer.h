@@ -67,10 +67,10 @@ class LogWriter {
   bool may_try() const;
   void store_pending();
   base::Status store_group(std::size_t chunks);
-  std::size_t next_group() const;
+  std::size_t next_group();
+  void split_chunk(std::size_t at, std::size_t rows);
   base::Status insert_rows(std::vector<Row*>& rows);
   base::Status insert_feedback(const std::vector<Row*>& rows);
-  void answer(const std::vector<Row*>& rows, const std::vector<LogStore::Refused>& refused);
   void settle(std::shared_ptr<PendingFeedback> pending, LogStore::Outcome& outcome);
   void begin_trouble(const base::Error& error);
   void end_trouble();

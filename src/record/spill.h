@@ -7,6 +7,7 @@
 // Safe from any thread; each call holds the file for as long as a disk takes. rows() is free.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -51,6 +52,10 @@ class Spill {
   std::int64_t rows() const { return rows_.load(); }
   bool empty() const { return rows_.load() == 0 && feedback_.load() == 0; }
   std::int64_t bytes() const { return bytes_.load(); }  // in use
+  // How many bytes of rows it still takes, about.
+  std::size_t room() const {
+    return static_cast<std::size_t>(std::max<std::int64_t>(options_.max_bytes - bytes_.load(), 0));
+  }
   // When the oldest row was answered; 0: there is none.
   std::int64_t oldest_micros() const { return oldest_micros_.load(); }
   const std::filesystem::path& path() const { return options_.path; }

@@ -112,6 +112,10 @@ TEST_F(SpillTest, IsBounded) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, base::Code::kUnavailable);
   EXPECT_TRUE(says(refused.error().message, {"spill.db", "full", "10 rows"}));
+  const std::size_t fitting = spill->room() / 50'200;
+  EXPECT_GT(fitting, 0U);
+  EXPECT_LT(fitting, 20U);
+  EXPECT_TRUE(append(*spill, rows(fitting, std::string(50'000, ' ')))) << "what room() says does fit";
   ASSERT_TRUE(spill->remove(*spill->oldest(100, SIZE_MAX)));
   EXPECT_TRUE(append(*spill, big)) << "there is room again";
 }
