@@ -1,5 +1,6 @@
 """A certificate authority of the tests' own, made by the openssl program."""
 
+import datetime
 import ssl
 import subprocess
 
@@ -18,7 +19,7 @@ class Authority:
                 "-out", self.certificate, "-days", 3, "-subj", f"/CN=tests {name}",
                 "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
-    def issue(self, name, subject, days=2, server=False):
+    def issue(self, name, subject, server=False, ended=False):
         """(certificate, key) with this subject; for a server it is good for localhost."""
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
@@ -26,8 +27,15 @@ class Authority:
                               else "extendedKeyUsage=clientAuth\n")
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", request,
                 "-subj", subject, "-utf8")
-        openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial",
-                "-days", days, "-out", certificate, "-extfile", extensions)
+        settings = self.folder / "ca.cnf"
+        settings.write_text(f"[ca]\ndefault_ca=own\n[own]\ndatabase={self.folder}/index\nnew_certs_dir={self.folder}\nrand_serial=yes\n"
+                            "unique_subject=no\ndefault_md=sha256\npolicy=any\n[any]\ncommonName=supplied\norganizationName=optional\n")
+        (self.folder / "index").touch()
+        now = datetime.datetime.now(datetime.UTC)
+        start, end = (now + datetime.timedelta(days=days) for days in ((-2, -1) if ended else (-1, 2)))
+        openssl("ca", "-batch", "-notext", "-preserveDN", "-utf8", "-config", settings, "-in", request, "-cert", self.certificate,
+                "-keyfile", self.key, "-startdate", f"{start:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}",
+                "-out", certificate, "-extfile", extensions)
         return certificate, key
 
     def trusting(self, client=None):

@@ -82,7 +82,7 @@ def test_rest_takes_clients_with_a_certificate_alone(mutual, authority, alice, m
 
 
 def test_a_certificate_that_has_ended_is_refused(mutual, authority):
-    ended = authority.issue("ended", "/CN=ended", days=-1)
+    ended = authority.issue("ended", "/CN=ended", ended=True)
     with client(mutual, authority.trusting(ended)) as bad:
         refused_by_tls(lambda: bad.post(TEXT, json=GOOD))
 
