@@ -22,13 +22,12 @@ class Model:
     datatype: str
     shape: tuple[int, ...]  # of one request, with the batch's 1
     seconds: int  # per measurement: long enough for a slow server to answer 64 connections once
-    rows: bool = True  # requests name one item's shape, and the server adds the batch; False: the body has the batch's 1
 
 
 MODELS = [
     Model("digits", "a CNN on 28×28 pixels, 13 µs", ROOT / "examples/repository/digits/1/model.onnx", "image", "FP32", (1, 28, 28), 2),
     Model("ocr_cls", "PP-OCR's text direction, 48×192 pixels, 0.9 ms", ROOT / ".deps/models/ocr_cls.onnx", "x", "FP32", (1, 3, 48, 192), 2),
-    Model("magika", "the type of a file by 2,048 of its bytes, 6 ms", ROOT / ".deps/models/magika.onnx", "bytes", "INT32", (1, 2048), 2, False),
+    Model("magika", "the type of a file by 2,048 of its bytes, 6 ms", ROOT / ".deps/models/magika.onnx", "bytes", "INT32", (1, 2048), 2),
     Model("nudenet", "YOLOv8n on 320×320 pixels, 16 ms", ROOT / ".deps/models/nudenet.onnx", "images", "FP32", (1, 3, 320, 320), 3),
 ]  # fmt: skip
 
@@ -69,7 +68,7 @@ def requests(model: Model, folder: Path) -> dict[str, Request]:
     "binary", the protocol's extension that puts the tensor's bytes behind the JSON."""
     flat = values(model)
     body = nested(flat, model.shape)
-    made = {"native": ({model.input: body[0] if model.rows else body}, b"")}
+    made = {"native": ({model.input: body[0]}, b"")}
     tensor = {"name": model.input, "datatype": model.datatype, "shape": list(model.shape)}
     made["v2"] = {"inputs": [{**tensor, "data": flat}]}, b""
     raw = packed(flat, model.datatype)
