@@ -10,14 +10,13 @@ namespace saccade::record {
 namespace {
 
 // What a row takes beside its texts.
-constexpr std::int64_t kRowBytes = 100;
+constexpr std::size_t kRowBytes = 100;
 constexpr std::int64_t kShrinkPages = 4'096;
 
-std::int64_t weigh(std::span<const Prediction* const> rows) {
-  std::int64_t bytes = 0;
+std::size_t weigh(std::span<const Prediction* const> rows) {
+  std::size_t bytes = 0;
   for (const Prediction* row : rows) {
-    bytes +=
-        kRowBytes + static_cast<std::int64_t>(row->client_id.size() + row->result.size() + row->input.size());
+    bytes += kRowBytes + row->client_id.size() + row->result.size() + row->input.size();
   }
   return bytes;
 }
@@ -93,7 +92,7 @@ void Spill::after_change() {
 base::Result<std::vector<LogStore::Refused>> Spill::append(std::span<const Prediction* const> rows) {
   const std::lock_guard lock(mutex_);
   if (auto opened = open_store(); !opened) return std::unexpected(opened.error());
-  if (bytes_ + weigh(rows) > options_.max_bytes) {
+  if (weigh(rows) > room()) {
     return base::fail(base::Code::kUnavailable, "the spill file " + options_.path.string() + " is full (" +
                                                     std::to_string(rows_) +
                                                     " rows wait for the database server)");

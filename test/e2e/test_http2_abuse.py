@@ -247,7 +247,7 @@ FLOODS = {rapid_reset: {ENHANCE_YOUR_CALM}, made_you_reset_by_a_window_of_nothin
           made_you_reset_by_a_window_too_large: {ENHANCE_YOUR_CALM, PROTOCOL_ERROR},
           made_you_reset_by_its_own_priority: {ENHANCE_YOUR_CALM, PROTOCOL_ERROR},
           made_you_reset_by_a_wrong_length: {ENHANCE_YOUR_CALM, PROTOCOL_ERROR},
-          made_you_reset_by_a_bad_header: {ENHANCE_YOUR_CALM, PROTOCOL_ERROR},
+          made_you_reset_by_a_bad_header: {ENHANCE_YOUR_CALM},
           pings: {ENHANCE_YOUR_CALM}, ping_answers: {ENHANCE_YOUR_CALM}, settings_flood: {ENHANCE_YOUR_CALM},
           settings_churn: {ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR}, settings_answers: {ENHANCE_YOUR_CALM, PROTOCOL_ERROR},
           priority_churn: {ENHANCE_YOUR_CALM}, empty_data: {ENHANCE_YOUR_CALM}, padding_alone: {ENHANCE_YOUR_CALM},

@@ -121,7 +121,7 @@ def test_over_websocket_all_messages_have_it(slow):
 
 
 def alone_ms(schedule):
-    return next(time["mean_ms"] for time in schedule["batching"]["run_times"] if time["items"] == 1)
+    return next(run["mean_ms"] for run in schedule["batching"]["run_times"] if run["items"] == 1)
 
 
 def test_an_objective_keeps_the_queue_short(repository, start_server):
