@@ -107,7 +107,7 @@ def wrong_types():
 def right_types():
     """What is said to be right above, so that the list can't call everything wrong."""
     for path, right, _ in FIELDS:
-        for kind in right if path else ():
+        for kind in sorted(right) if path else ():
             if path[-1] not in ("classification",) or kind != "true":
                 yield f"{where(path)} is {kind}", put(good(), path, VALUES[kind])
 
