@@ -3,7 +3,7 @@
 //   if (ModelQuality* sampled = monitor.sample(signature, inputs, now)) … later …
 //   sampled->add_answer(response)
 //
-// Each thread takes at most one sample of a model every `interval`, so that it costs the same at any load;
+// Each thread takes about one sample of a model every `interval`, so that it costs the same at any load;
 // between two samples a request pays a look into a table of its thread's own. A reference begins with the
 // first samples after a version was loaded.
 //
