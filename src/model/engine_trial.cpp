@@ -82,6 +82,7 @@ class Trial {
       if ((left() <= 1 && round > 0) || settled()) break;
     }
     std::vector<CandidateFigures> figures;
+    figures.reserve(entrants_.size());
     for (const Entrant& entrant : entrants_) figures.push_back(figures_of(entrant));
     return figures;
   }

@@ -74,10 +74,10 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
       new LoadedModel(std::move(completed), std::move(metrics), std::move(ended)));
   model->engine_ = {opened->engine->name(), opened->engine->version(), threads,
                     std::string(device_name(opened->options.device))};
-  if (const auto guarded = guard_settings(source, options.breaker); !guarded) {
-    return std::unexpected(guarded.error());
-  } else if (*guarded) {
-    model->guard_ = std::make_shared<resilience::CallGuard>(**guarded);
+  const auto guarded = guard_settings(source, options.breaker);
+  if (!guarded) return std::unexpected(guarded.error());
+  if (const auto& settings = *guarded) {
+    model->guard_ = std::make_shared<resilience::CallGuard>(*settings);
     model->guard_metrics_.emplace(
         registry, "saccade_model_breaker",
         observe::Labels{{"model", source.name}, {"version", source.version}},

@@ -45,7 +45,7 @@ class Server {
   std::size_t connections() const;
 
  private:
-  class Listener;
+  class Listener;  // final. NOLINT(cppcoreguidelines-virtual-class-destructor)
   base::Status bind(const boost::asio::ip::tcp::endpoint& endpoint, const std::string& flag,
                     bool takes_admin);
   void accept(Listener& listener);
