@@ -4,7 +4,8 @@
 #include <atomic>
 #include <limits>
 #include <optional>
-#include <random>
+
+#include "base/random_duration.h"
 
 namespace saccade::quality {
 namespace {
@@ -25,14 +26,6 @@ Due& due(const request::ModelSignature* signature) {
   thread_local std::array<Due, kPlaces> table;
   const auto address = reinterpret_cast<std::uintptr_t>(signature);
   return table[(address >> 6 ^ address >> 12) % kPlaces];
-}
-
-// From half to one and a half times the interval: of callers who ask the same questions in turn, not always
-// the same one is to be met.
-base::Duration until_next(std::chrono::microseconds interval) {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  std::uniform_int_distribution<std::int64_t> spread(0, interval.count());
-  return interval / 2 + std::chrono::microseconds(spread(random));
 }
 
 std::uint64_t next_number() {
@@ -76,7 +69,8 @@ std::shared_ptr<ModelQuality> Monitor::sample(const std::shared_ptr<const reques
   } else {
     here = {.signature = signature.get(), .monitor = number_, .at = {}, .model = watch(signature)};
   }
-  here.at = now + until_next(options_.interval);
+  // Of callers who ask the same questions in turn, not always the same one is to be met.
+  here.at = now + base::random_duration(options_.interval / 2, options_.interval * 3 / 2);
   if (here.model) here.model->add_inputs(inputs);
   return here.model;
 }

@@ -1,9 +1,9 @@
 #include "trace/exporter.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
+#include "base/random_duration.h"
 #include "observe/log.h"
 
 namespace saccade::trace {
@@ -28,13 +28,6 @@ constexpr resilience::BreakerSettings kBreaker{.window = std::chrono::seconds(60
 // OTLP/HTTP, "Failures": these may be tried again, and no others.
 bool worth_another_try(int status) {
   return status == 0 || status == 429 || status == 502 || status == 503 || status == 504;
-}
-
-// Half of it up to all of it, so that servers don't all come back at the same time.
-milliseconds jittered(milliseconds pause) {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  const auto half = pause.count() / 2;
-  return milliseconds(half + std::uniform_int_distribution<milliseconds::rep>(0, half)(random));
 }
 
 }  // namespace
@@ -148,7 +141,9 @@ std::optional<milliseconds> Exporter::attempt(std::string_view body, std::size_t
     return std::nullopt;
   }
   if (answer.retry_after.count() > 0) return std::min<milliseconds>(answer.retry_after, kLongestRetryAfter);
-  return jittered(std::min(kFirstPause * (1 << (tries - 1)), kLongestPause));
+  // Half of it up to all of it, so that servers don't all come back at the same time.
+  const auto pause = std::min<base::Duration>(kFirstPause * (1 << (tries - 1)), kLongestPause);
+  return std::chrono::duration_cast<milliseconds>(base::random_duration(pause / 2, pause));
 }
 
 bool Exporter::pause(milliseconds how_long) {
