@@ -28,9 +28,10 @@ LogMetrics::LogMetrics(observe::Registry& registry, const std::shared_ptr<const 
       lost_refused(lost(registry, "refused")),
       lost_failed(lost(registry, "commit_failed")),
       lost_closed(lost(registry, "closed")),
-      commit_duration(registry.histogram("saccade_log_commit_duration_seconds",
-                                         "Time that the prediction log's successful commits took.", {},
-                                         observe::latency_bounds(), observe::kNanosecond)),
+      commit_duration(registry.histogram(
+          "saccade_log_commit_duration_seconds",
+          "Time that the prediction log's successful commits took, the writer's rests included.", {},
+          observe::latency_bounds(), observe::kNanosecond)),
       failed_commits(
           registry.counter("saccade_log_failed_commits_total",
                            "Commits of the prediction log that failed; their rows are tried again.")),

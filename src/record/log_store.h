@@ -34,8 +34,10 @@ class LogStore {
 
   // A row that is refused for what it is, by its place in `rows`.
   using Refused = std::pair<std::size_t, base::Error>;
-  // Stores the rows in one transaction: after success all but the refused ones are there. Ascending ids.
-  virtual base::Result<std::vector<Refused>> insert(std::span<const Prediction* const> rows) = 0;
+  // Stores the rows in one transaction: after success all but the refused ones are there. Ascending ids. A
+  // store whose rows cost this thread processor time calls `between` from row to row.
+  virtual base::Result<std::vector<Refused>> insert(std::span<const Prediction* const> rows,
+                                                    const std::function<void()>& between) = 0;
 
   // Stores feedback in place of what was there, all in one transaction. Nothing stands where the prediction
   // is not known.

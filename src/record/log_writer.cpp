@@ -1,7 +1,9 @@
 #include "record/log_writer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "observe/log.h"
@@ -13,6 +15,10 @@ namespace {
 // One transaction's most: a few milliseconds, so that a row whose commit is waited for comes up soon.
 constexpr std::size_t kGroupRows = 4'096;
 constexpr std::size_t kGroupBytes = 8 << 20;
+// Where nobody waits for it, a transaction's work is done in pieces of 0.1 to 0.2 ms: a loop that wakes up on
+// the writer's core would else wait for the rest of the kernel's time slice, and its requests with it.
+constexpr std::size_t kPieceRows = 32;
+constexpr auto kRest = std::chrono::microseconds(300);
 // Feedback that waits for its prediction is tried so often; no more of it may wait than this.
 constexpr auto kFeedbackInterval = std::chrono::milliseconds(50);
 constexpr std::size_t kMostWaitingFeedback = 4'096;
@@ -123,14 +129,16 @@ base::Status LogWriter::store_group(std::size_t chunks) {
   std::vector<Row*> rows;
   std::vector<Row*> feedback;
   std::size_t bytes = 0;
+  bool waited_for = false;
   for (std::size_t i = 0; i < chunks; ++i) {
     for (Row& row : pending_[i]) {
       (row.prediction.feedback ? feedback : rows).push_back(&row);
       bytes += row.bytes;
+      waited_for |= row.done != nullptr;
     }
   }
   const std::size_t places = rows.size() + feedback.size();
-  if (auto inserted = insert_rows(rows); !inserted) return inserted;
+  if (auto inserted = insert_rows(rows, waited_for); !inserted) return inserted;
   if (!feedback.empty() || !waiting_.empty()) {
     // The rows are stored; a failure here is answered to those who gave the feedback, who may give it again.
     if (auto inserted = insert_feedback(feedback); !inserted) {
@@ -149,7 +157,7 @@ base::Status LogWriter::store_group(std::size_t chunks) {
 }
 
 // After success those that were refused have been told so.
-base::Status LogWriter::insert_rows(std::vector<Row*>& rows) {
+base::Status LogWriter::insert_rows(std::vector<Row*>& rows, bool waited_for) {
   if (rows.empty()) return {};
   // Producers' rows come one producer after the other: in the order of ids each goes to the end of the table.
   std::ranges::sort(rows, {}, [](const Row* row) { return row->prediction.id; });
@@ -158,7 +166,10 @@ base::Status LogWriter::insert_rows(std::vector<Row*>& rows) {
   for (const Row* row : rows) predictions.push_back(&row->prediction);
 
   const base::TimePoint began = base::now();
-  const auto refused = store_->insert(predictions);
+  std::size_t stored = 0;
+  const auto refused = store_->insert(predictions, [&] {
+    if (++stored % kPieceRows == 0 && !waited_for && !queue_->hurried()) std::this_thread::sleep_for(kRest);
+  });
   if (!refused) return std::unexpected(refused.error());
   metrics_.commit_duration.observe(base::now() - began);
   metrics_.rows.add(rows.size() - refused->size());

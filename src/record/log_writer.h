@@ -69,7 +69,7 @@ class LogWriter {
   base::Status store_group(std::size_t chunks);
   std::size_t next_group();
   void split_chunk(std::size_t at, std::size_t rows);
-  base::Status insert_rows(std::vector<Row*>& rows);
+  base::Status insert_rows(std::vector<Row*>& rows, bool waited_for);
   base::Status insert_feedback(const std::vector<Row*>& rows);
   void settle(std::shared_ptr<PendingFeedback> pending, LogStore::Outcome& outcome);
   void begin_trouble(const base::Error& error);

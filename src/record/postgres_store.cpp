@@ -28,7 +28,8 @@ PostgresStore::PostgresStore(Limits limits, Spill& spill, Delivery& delivery, co
                                       .probe_successes = 1})),
       breaker_metrics_(registry, "saccade_breaker", {{"service", "postgresql"}}, breaker_) {}
 
-base::Result<std::vector<LogStore::Refused>> PostgresStore::insert(std::span<const Prediction* const> rows) {
+base::Result<std::vector<LogStore::Refused>> PostgresStore::insert(std::span<const Prediction* const> rows,
+                                                                   const std::function<void()>& /*between*/) {
   if (spill_.rows() == 0 && breaker_->allow(base::now())) {
     if (auto table = delivery_.take_direct()) {
       auto refused = insert_direct(rows, *table);

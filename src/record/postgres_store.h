@@ -36,7 +36,8 @@ class PostgresStore final : public LogStore {
   void drop() override {}
   // That of the spill, even where rows may yet go straight into the database.
   std::size_t room() const override { return spill_.room(); }
-  base::Result<std::vector<Refused>> insert(std::span<const Prediction* const> rows) override;
+  base::Result<std::vector<Refused>> insert(std::span<const Prediction* const> rows,
+                                            const std::function<void()>& between) override;
   base::Result<std::vector<Outcome>> insert_feedback(std::span<const Feedback* const> feedback) override;
   base::Status tidy(const std::function<bool()>& /*hurry*/) override { return {}; }
   bool tidying() const override { return false; }

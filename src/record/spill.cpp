@@ -97,7 +97,7 @@ base::Result<std::vector<LogStore::Refused>> Spill::append(std::span<const Predi
                                                     std::to_string(rows_) +
                                                     " rows wait for the database server)");
   }
-  auto refused = store_->insert(rows);
+  auto refused = store_->insert(rows, [] {});
   if (!refused) return std::unexpected(lose(std::move(refused.error())));
   rows_ += static_cast<std::int64_t>(rows.size() - refused->size());
   after_change();

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "record/log_metrics.h"
@@ -34,8 +35,9 @@ class SqliteFile final : public LogStore {
   std::string naming() const override;
   base::Status open() override;
   void drop() override { store_.reset(); }
-  base::Result<std::vector<Refused>> insert(std::span<const Prediction* const> rows) override {
-    return store_->insert(rows);
+  base::Result<std::vector<Refused>> insert(std::span<const Prediction* const> rows,
+                                            const std::function<void()>& between) override {
+    return store_->insert(rows, between);
   }
   base::Result<std::vector<Outcome>> insert_feedback(std::span<const Feedback* const> feedback) override {
     return store_->insert_feedback(feedback);

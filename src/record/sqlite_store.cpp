@@ -143,7 +143,8 @@ bool SqliteStore::displaced() const {
   return file.st_dev != device_ || file.st_ino != inode_;
 }
 
-base::Result<std::vector<SqliteStore::Refused>> SqliteStore::insert(std::span<const Prediction* const> rows) {
+base::Result<std::vector<SqliteStore::Refused>> SqliteStore::insert(std::span<const Prediction* const> rows,
+                                                                    const std::function<void()>& between) {
   std::vector<Refused> refused;
   base::Status status;
   const auto run = [&](Statement& statement) {
@@ -155,7 +156,10 @@ base::Result<std::vector<SqliteStore::Refused>> SqliteStore::insert(std::span<co
     database_.roll_back();
     return std::unexpected(status.error());
   }
-  for (std::size_t i = 0; i < rows.size() && status; ++i) status = insert_row(*rows[i], i, refused);
+  for (std::size_t i = 0; i < rows.size() && status; ++i) {
+    between();
+    status = insert_row(*rows[i], i, refused);
+  }
   if (!status || !run(commit_)) {
     database_.roll_back();
     return std::unexpected(status.error());

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -31,8 +32,9 @@ class SqliteStore {
   // A row is refused for an id that is there already.
   using Refused = LogStore::Refused;
   // Stores the rows in one transaction: after success all but the refused ones are there, after an error
-  // none. In ascending order of ids it is fastest.
-  base::Result<std::vector<Refused>> insert(std::span<const Prediction* const> rows);
+  // none. In ascending order of ids it is fastest. `between` is called before each row.
+  base::Result<std::vector<Refused>> insert(std::span<const Prediction* const> rows,
+                                            const std::function<void()>& between);
 
   // Stores feedback in place of what was there, in one transaction; nothing stands where there is no such
   // prediction.

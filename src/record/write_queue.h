@@ -73,6 +73,8 @@ class WriteQueue {
   void wait_for_waiter(base::TimePoint until);
   // True when somebody waits for a commit.
   bool urgent() const { return waiters_.load() > 0; }
+  // True when the writer must not rest: somebody waits, a quarter of the places are taken, or no more comes.
+  bool hurried() const { return urgent() || closed() || rows() > limits_.capacity / 4; }
 
   // Adds all rows that have a place to `taken`, in the order of each producer.
   void take(std::deque<Chunk>& taken);

@@ -114,6 +114,21 @@ TEST(WriteQueue, HandsOutThoseThatWaitForACommit) {
   EXPECT_EQ(queue.take_overflow(false).size(), 1U);
 }
 
+TEST(WriteQueue, HurriesTheWriterForAWaiterAFillingQueueAndTheEnd) {
+  WriteQueue queue(room_for(10));
+  push(queue, "1");
+  push(queue, "2");
+  EXPECT_FALSE(queue.hurried());
+  push(queue, "waited for", Wait::kStored);
+  EXPECT_TRUE(queue.hurried());
+  Taken taken = take(queue);
+  EXPECT_TRUE(queue.hurried());  // taken, but not yet stored: three of ten places
+  queue.release(taken.rows, taken.bytes);
+  EXPECT_FALSE(queue.hurried());
+  queue.close();
+  EXPECT_TRUE(queue.hurried());
+}
+
 TEST(WriteQueue, ClosedMeansClosed) {
   WriteQueue queue(room_for(1));
   push(queue, "1");
