@@ -13,12 +13,14 @@ namespace {
 constexpr std::size_t kMostModels = 1'000;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-// What a thread knows of a model. Models whose places coincide take turns.
+// What a thread knows of a model. Models whose places coincide take turns. It keeps nothing of a model that
+// is served no more: another one that has come to stand at the same address waits for `at`, and is then
+// noticed.
 struct Due {
   const request::ModelSignature* signature = nullptr;
   std::uint64_t monitor = 0;
   base::TimePoint at{};
-  std::shared_ptr<ModelQuality> model;  // keeps the signature, so that its address means no other
+  std::weak_ptr<ModelQuality> model;
 };
 constexpr std::size_t kPlaces = 64;
 
@@ -64,15 +66,15 @@ std::shared_ptr<ModelQuality> Monitor::sample(const std::shared_ptr<const reques
                                               const std::vector<tensor::Tensor>& inputs,
                                               base::TimePoint now) {
   Due& here = due(signature.get());
-  if (here.signature == signature.get() && here.monitor == number_) {
-    if (now < here.at) return nullptr;
-  } else {
-    here = {.signature = signature.get(), .monitor = number_, .at = {}, .model = watch(signature)};
-  }
+  const bool known = here.signature == signature.get() && here.monitor == number_;
+  if (known && now < here.at) return nullptr;
+  auto model = known ? here.model.lock() : nullptr;
+  if (!model || &model->signature() != signature.get()) model = watch(signature);
   // Of callers who ask the same questions in turn, not always the same one is to be met.
-  here.at = now + base::random_duration(options_.interval / 2, options_.interval * 3 / 2);
-  if (here.model) here.model->add_inputs(inputs);
-  return here.model;
+  const auto pause = base::random_duration(options_.interval / 2, options_.interval * 3 / 2);
+  here = {.signature = signature.get(), .monitor = number_, .at = now + pause, .model = model};
+  if (model) model->add_inputs(inputs);
+  return model;
 }
 
 // Null: too many are watched.
@@ -81,18 +83,13 @@ std::shared_ptr<ModelQuality> Monitor::watch(
   std::shared_ptr<ModelQuality> model;
   {
     const std::lock_guard lock(state_->mutex);
-    auto& place = state_->models[{signature->name, signature->version}];
-    if (place && &place->signature() == signature.get()) return place;
-    if (state_->models.size() > kMostModels) {
-      std::erase_if(state_->models,
-                    [](const auto& entry) { return entry.second && !entry.second->served(); });
-    }
-    auto& again = state_->models[{signature->name, signature->version}];
-    if (state_->models.size() > kMostModels) {
-      state_->models.erase({signature->name, signature->version});
-      return nullptr;
-    }
-    again = model = std::make_shared<ModelQuality>(signature, options_.windows);
+    const Key key{signature->name, signature->version};
+    const auto found = state_->models.find(key);
+    if (found != state_->models.end() && &found->second->signature() == signature.get()) return found->second;
+    std::erase_if(state_->models, [](const auto& entry) { return !entry.second->served(); });
+    if (state_->models.size() >= kMostModels && !state_->models.contains(key)) return nullptr;
+    model = std::make_shared<ModelQuality>(signature, options_.windows);
+    state_->models.insert_or_assign(key, model);
   }
   show(*model);
   return model;

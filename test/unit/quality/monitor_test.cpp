@@ -89,6 +89,18 @@ TEST_F(MonitorTest, AVersionLoadedAnewBeginsAnew) {
   EXPECT_EQ(shown("saccade_quality_samples_total{model=\"m\",version=\"1\"}"), 1);
 }
 
+TEST_F(MonitorTest, KeepsNothingOfAVersionThatIsGone) {
+  std::weak_ptr<const request::ModelSignature> gone;
+  for (int version = 2; version < 12; ++version) {
+    ask(1, 0, 0);
+    gone = signature_;
+    signature_ = signature();
+    signature_->version = std::to_string(version);
+    ask(1, 0, 0);
+    EXPECT_TRUE(gone.expired()) << version;
+  }
+}
+
 TEST_F(MonitorTest, ShowsFeedback) {
   monitor_.add_feedback("m", "1", {{.right = true, .confidence = 0.8}, {.right = false, .confidence = 0.8}});
   EXPECT_EQ(shown("saccade_quality_judged_total{"), 2);
