@@ -36,11 +36,11 @@ class Ledger:
         self.requests: list[Request] = []
         self.broken: list[str] = []
         self.may_cut: list[list[float]] = []  # spans of time, the last one may be open to infinity
-        self._number = 0
+        self.begun = 0  # requests, those no longer listed included
 
     def begin(self, kind: str) -> Request:
-        self._number += 1
-        request = Request(f"{kind}-{self._number}", kind, time.monotonic())
+        self.begun += 1
+        request = Request(f"{kind}-{self.begun}", kind, time.monotonic())
         self.requests.append(request)
         return request
 

@@ -85,9 +85,9 @@ async def pace(stage: Stage, rate: float) -> None:
     """Adjusts the clients' pause until they ask at this rate; a cloud of closed loops has no other knob."""
     clients.PAUSE_SECONDS = sum(clients.KINDS.values()) / rate * (1 - SHARE)
     while True:
-        before, began = len(stage.ledger.requests), time.monotonic()
+        before, began = stage.ledger.begun, time.monotonic()
         await asyncio.sleep(2)
-        now = (len(stage.ledger.requests) - before) / (time.monotonic() - began)
+        now = (stage.ledger.begun - before) / (time.monotonic() - began)
         clients.PAUSE_SECONDS = min(0.5, max(0.0001, clients.PAUSE_SECONDS * (1 + 0.5 * (now / rate - 1))))
 
 
