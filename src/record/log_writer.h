@@ -1,5 +1,5 @@
 // The one thread that writes the log: takes what has gathered in the queue, commits it in groups, and between
-// the commits lets the store tidy up.
+// the commits lets the store tidy up. A commit that nobody waits for is spread over time (kRest in the .cpp).
 //
 // When a commit fails (disk full, file locked by another process for longer than the busy time-out, I/O
 // error):
