@@ -1,7 +1,9 @@
 """SIGTERM: no new work, everything accepted is answered, sockets are closed in order, the process ends with 0."""
 
 import asyncio
+import contextlib
 import json
+import os
 import socket
 import subprocess
 import time
@@ -155,12 +157,14 @@ async def test_under_load_no_answer_is_cut_off(start_server, digit):
 def test_a_request_on_its_way_in_is_still_answered(start_server):
     server = start_server()
     whole = post("/predict/sentiment", '{"text": "a joy to watch"}')
-    with RawConnection(server) as connection:
+    with RawConnection(server) as connection, contextlib.ExitStack() as held:
         connection.send(whole[:-5])
-        server.get("/health/live")
-        time.sleep(0.1)
+        idle = [held.enter_context(RawConnection(server)) for _ in range(os.cpu_count())]
+        for other in idle:
+            other.send("GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert other.response()[0] == 200
         server.terminate()
-        wait_until(lambda: "SIGTERM" in server.stderr(), 10, "the end to begin")
+        assert all(other.is_closed() for other in idle)  # one on each event loop: every loop knows of the end
         connection.send(whole[-5:])
         status, headers, _ = connection.response()
         assert status == 200 and headers["connection"] == "close"
