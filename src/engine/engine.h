@@ -59,6 +59,7 @@ struct SessionOptions {
   int threads = 1;          // inside one operator; instances × threads should not exceed the cores; 0: all
   int threads_between = 1;  // for operators beside each other, where `parallel`; 0: all
   bool parallel = false;    // operators that don't need each other run at the same time
+  int nice = 0;             // by how much the session's own threads give way to others; where the engine can
   GraphOptimization optimization = GraphOptimization::kAll;
 };
 

@@ -67,6 +67,7 @@ std::string_view openapi_schemas() {
     "latency": {"type": "object", "properties": {"objective": {"type": "string", "examples": ["p99=20ms", "none"]},
       "latency_ms": {"type": "number"}, "kept": {"type": "number", "minimum": 0, "maximum": 1, "description": "share of recent answers in time"}}},
     "instances": {"type": "object", "properties": {"now": {"type": "integer"}, "min": {"type": "integer"}, "max": {"type": "integer"},
+      "lone_threads": {"type": "integer", "description": "of a run that has the machine to itself; 0: as of all others"},
       "busy": {"type": "number", "description": "share of their time that runs took lately"}, "running": {"type": "integer"}}},
     "batching": {"type": "object", "properties": {"max_batch_size": {"type": "integer"},
       "worth_batching": {"type": "integer", "description": "the size beyond which a larger run pays no more"},

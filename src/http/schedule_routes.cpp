@@ -33,6 +33,7 @@ object to_json(const request::ModelSignature& signature, const schedule::Schedul
            {{"now", report.instances},
             {"min", report.min_instances},
             {"max", report.max_instances},
+            {"lone_threads", report.lone_threads},
             {"busy", report.busy},
             {"running", report.running}}},
           {"batching",

@@ -52,11 +52,13 @@ std::optional<RememberedChoice> parse(const std::string& content, const std::str
   const auto engine = text(object, "engine");
   const auto threads = number(object, "threads", 0, 1024);
   const auto instances = number(object, "instances", std::size_t{1}, std::size_t{1024});
-  if (!engine || !threads || !instances) return std::nullopt;
+  const auto lone_threads = number(object, "lone_threads", 0, 1024);
+  if (!engine || !threads || !instances || !lone_threads) return std::nullopt;
   return RememberedChoice{{*engine, *threads, *instances},
                           printable(text(object, "figures").value_or("")),
                           printable(text(object, "warning").value_or("")),
-                          object.contains("doubtful")};
+                          object.contains("doubtful"),
+                          *lone_threads};
 }
 
 // The error's text; empty: written.
@@ -142,6 +144,7 @@ void ChoiceMemory::keep(const std::string& key, const RememberedChoice& choice) 
                         {"engine", choice.candidate.engine},
                         {"threads", choice.candidate.threads},
                         {"instances", choice.candidate.instances},
+                        {"lone_threads", choice.lone_threads},
                         {"figures", choice.figures},
                         {"warning", choice.warning}};
     if (choice.doubtful) object["doubtful"] = true;

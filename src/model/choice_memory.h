@@ -20,6 +20,7 @@ struct RememberedChoice {
   std::string figures;    // of it, for people
   std::string warning;    // to be said again; empty: none
   bool doubtful = false;  // measured on a machine that had much else to do: forgotten after an hour
+  int lone_threads = 1;   // of a run that has the machine to itself
 };
 
 class ChoiceMemory {

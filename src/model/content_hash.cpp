@@ -50,6 +50,29 @@ std::vector<fs::path> files_below(const fs::path& directory) {
   return files;
 }
 
+// Of a folder of many models those files that are named as this one.
+std::vector<fs::path> files_beside(const fs::path& model) {
+  std::vector<fs::path> files;
+  const std::string stem = model.stem().string();
+  std::error_code failure;
+  for (fs::directory_iterator entry(model.parent_path().empty() ? "." : model.parent_path(), failure), end;
+       !failure && entry != end && files.size() < kMostEntries; entry.increment(failure)) {
+    std::error_code gone;
+    const std::string name = entry->path().filename().string();
+    if (entry->is_regular_file(gone) && name.starts_with(stem) && entry->path() != model) {
+      files.push_back(entry->path());
+    }
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+std::uintmax_t size_of(const fs::path& file) {
+  std::error_code gone;
+  const std::uintmax_t size = fs::file_size(file, gone);
+  return gone ? 0 : size;
+}
+
 }  // namespace
 
 void ContentHash::mix(std::uint64_t word) {
@@ -103,20 +126,24 @@ base::Result<std::string> content_hash(const fs::path& model) {
     return hash.text();
   }
   if (base::Status added = add_file(model, hash); !added) return std::unexpected(std::move(added.error()));
-  std::vector<std::string> beside;
-  const std::string stem = model.stem().string();
-  for (fs::directory_iterator entry(model.parent_path().empty() ? "." : model.parent_path(), failure), end;
-       !failure && entry != end && beside.size() < kMostEntries; entry.increment(failure)) {
-    std::error_code gone;
-    // Of a folder of many models those files that are named as this one.
-    const std::string name = entry->path().filename().string();
-    if (!entry->is_regular_file(gone) || !name.starts_with(stem) || entry->path() == model) continue;
-    const auto size = entry->file_size(gone);
-    beside.push_back(name + " " + std::to_string(gone ? 0 : size));
+  for (const fs::path& file : files_beside(model)) {
+    hash.add(file.filename().string() + " " + std::to_string(size_of(file)) + "\n");
   }
-  std::ranges::sort(beside);
-  for (const std::string& entry : beside) hash.add(entry + "\n");
   return hash.text();
+}
+
+std::uintmax_t content_size(const fs::path& model) {
+  std::error_code failure;
+  std::vector<fs::path> files;
+  if (fs::is_directory(model, failure)) {
+    files = files_below(model);
+  } else {
+    files = files_beside(model);
+    files.push_back(model);
+  }
+  std::uintmax_t sum = 0;
+  for (const fs::path& file : files) sum += size_of(file);
+  return sum;
 }
 
 }  // namespace saccade::model

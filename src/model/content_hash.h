@@ -31,5 +31,7 @@ class ContentHash {
 // file (weights, which may be large) names and sizes. Errors: kNotFound or kInvalidArgument, where it can't
 // be read.
 base::Result<std::string> content_hash(const std::filesystem::path& model);
+// The bytes of all those files; 0 where they can't be read.
+std::uintmax_t content_size(const std::filesystem::path& model);
 
 }  // namespace saccade::model

@@ -8,6 +8,8 @@ namespace {
 
 // Throughputs this close are one: the next measurement may order them otherwise.
 constexpr double kSame = 0.97;
+// What a lone run with more threads may take of one with fewer, to be worth a session of its own.
+constexpr double kClearlyShorter = 0.9;
 // How often a run has to fit into the objective.
 constexpr int kRunsWithin = 2;
 
@@ -72,6 +74,21 @@ std::size_t choose(std::span<const CandidateFigures> figures, const request::Obj
     if (const auto* size = best_size(one, objective)) most = std::max(most, size->per_second);
   }
   return shortest_alone(figures, most * kSame, objective);
+}
+
+int lone_threads(std::span<const CandidateFigures> figures, std::size_t chosen) {
+  const CandidateFigures& usual = figures[chosen];
+  int threads = usual.candidate.threads;
+  if (!usual.measured) return threads;
+  auto shortest = static_cast<double>(usual.alone.count()) * kClearlyShorter;
+  for (const CandidateFigures& one : figures) {
+    if (!one.measured || one.candidate.engine != usual.candidate.engine) continue;
+    if (one.candidate.threads <= usual.candidate.threads) continue;
+    if (static_cast<double>(one.alone.count()) >= shortest) continue;
+    threads = one.candidate.threads;
+    shortest = static_cast<double>(one.alone.count());
+  }
+  return threads;
 }
 
 std::string to_text(const CandidateFigures& figures) {

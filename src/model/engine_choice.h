@@ -7,9 +7,10 @@
 // just missed a run waits for that one and is in the next. Where no size of any candidate does, the shortest
 // lone run.
 //
-// So threads within a run, which cost throughput as a rule, are taken where an objective needs them and not
-// otherwise: at low load they would shorten an answer that nobody has called too long, and under load they
-// would be paid for by everybody.
+// So threads within a run, which cost throughput as a rule, are taken for all runs where an objective needs
+// them and not otherwise: under load they would be paid for by everybody. A request that has the machine to
+// itself is another matter: for it a second number of threads is chosen, if that makes its run clearly
+// shorter.
 #pragma once
 
 #include <cstddef>
@@ -56,6 +57,10 @@ const CandidateFigures::Size* best_size(const CandidateFigures& figures, const r
 
 // The index of the one to take. 0 where none was measured; `figures` is not empty.
 std::size_t choose(std::span<const CandidateFigures> figures, const request::Objective& objective);
+
+// With how many threads the `chosen` engine runs a request that nothing else runs beside: those of its
+// shortest lone run, or the chosen ones where that is not shorter by a tenth.
+int lone_threads(std::span<const CandidateFigures> figures, std::size_t chosen);
 
 // "41 µs alone, 60210/s, 74880/s in batches of 8"
 std::string to_text(const CandidateFigures& figures);

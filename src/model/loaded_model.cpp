@@ -4,6 +4,7 @@
 
 #include "model/cache_identity.h"
 #include "model/completed_config.h"
+#include "model/content_hash.h"
 #include "model/guard_settings.h"
 #include "model/open_model.h"
 #include "model/profile.h"
@@ -17,6 +18,9 @@ namespace saccade::model {
 namespace {
 
 using Sessions = std::vector<std::unique_ptr<engine::Session>>;
+
+// A model whose files are larger is not held in memory a second time for the sake of lone requests.
+constexpr std::uintmax_t kMostHeldTwice = std::uintmax_t{256} << 20;
 
 // The opened one and those beside it: `count` for the loops; in the pool those that are always there, as it
 // makes more by share(). Where that can't be done all are opened now: later the file may be another one.
@@ -33,6 +37,31 @@ base::Result<Sessions> sessions_of(const ModelSource& source, OpenedModel& opene
     sessions.push_back(*std::move(another));
   }
   return sessions;
+}
+
+// For a request that has the machine to itself: one more session, with more threads. Null where that would
+// change nothing, or where its copy of the weights would take much memory.
+base::Result<std::unique_ptr<engine::Session>> lone_session(const ModelSource& source,
+                                                            const OpenedModel& opened) {
+  if (opened.lone_threads <= opened.options.threads) return nullptr;
+  if (content_size(source.file) > kMostHeldTwice) return nullptr;
+  engine::SessionOptions options = opened.options;
+  options.threads = opened.lone_threads;
+  options.nice = schedule::kLongNice;
+  return opened.engine->open(source.file, options);
+}
+
+// All of them, the lone one too.
+base::Status warm_up_all(const ModelSource& source, const CompletedModel& completed, Sessions& sessions,
+                         std::unique_ptr<engine::Session>& lone) {
+  const bool has_lone = lone != nullptr;
+  if (has_lone) sessions.push_back(std::move(lone));
+  const base::Status warm = warm_up(source, completed, sessions);
+  if (has_lone) {
+    lone = std::move(sessions.back());
+    sessions.pop_back();
+  }
+  return warm;
 }
 
 }  // namespace
@@ -57,7 +86,9 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
       on_loops ? options.loops : instances_for(source, completed.policy, threads, options.processors);
   auto sessions = sessions_of(source, *opened, on_loops, count);
   if (!sessions) return std::unexpected(std::move(sessions.error()));
-  if (base::Status warm = warm_up(source, completed, *sessions); !warm) {
+  auto lone = on_loops ? nullptr : lone_session(source, *opened);
+  if (!lone) return std::unexpected(std::move(lone.error()));
+  if (base::Status warm = warm_up_all(source, completed, *sessions, *lone); !warm) {
     return std::unexpected(std::move(warm.error()));
   }
 
@@ -98,7 +129,11 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
   const std::size_t places = threads > 0 ? static_cast<std::size_t>(threads) : options.processors;
   model->scheduler_ = schedule::make_instance_scheduler(
       options.pool != nullptr ? options.pool : std::make_shared<schedule::RunPool>(options.processors),
-      {.sessions = *std::move(sessions), .threads = elsewhere ? 0 : places, .run_time = model->run_time()},
+      {.sessions = *std::move(sessions),
+       .threads = elsewhere ? 0 : places,
+       .lone = *std::move(lone),
+       .lone_threads = static_cast<std::size_t>(opened->lone_threads),
+       .run_time = model->run_time()},
       policy, model->metrics_);
   return model;
 }

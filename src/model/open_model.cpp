@@ -106,6 +106,7 @@ class Opening {
     add_warnings(settings_.warnings);
     add_warnings(warnings_);
     choose_candidate();
+    settle_lone_threads();
     return std::move(opened_);
   }
 
@@ -175,6 +176,17 @@ class Opening {
     return found;
   }
 
+  // What the configuration says goes before what was measured; fewer threads than other runs have help
+  // nobody.
+  void settle_lone_threads() {
+    if (settings_.lone_threads) opened_.lone_threads = *settings_.lone_threads;
+    if (opened_.lone_threads == 0) opened_.lone_threads = static_cast<int>(options_.processors);
+    const bool on_cpu = opened_.options.device == engine::Device::kCpu;
+    if (!on_cpu || opened_.options.threads == 0 || opened_.lone_threads < opened_.options.threads) {
+      opened_.lone_threads = opened_.options.threads;
+    }
+  }
+
   void choose_candidate() {
     const std::vector<EngineCandidate> all = candidates();
     if (all.size() < 2 || !opened_.completed.probed.ran || options_.engine_budget.count() <= 0) return;
@@ -197,7 +209,7 @@ class Opening {
     if (options_.choices == nullptr) return {};
     const auto hash = content_hash(source_.file);
     if (!hash) return {};
-    std::string key = "rule 2\nmodel " + *hash + "\nshapes";
+    std::string key = "rule 3\nmodel " + *hash + "\nshapes";
     for (const tensor::Shape& shape : opened_.completed.probed.item_shapes) key += " " + shape.text();
     const engine::SessionOptions& said = settings_.options;
     key += "\nbatch " + std::to_string(opened_.completed.policy.max_batch_size) + "\nsession " +
@@ -216,6 +228,7 @@ class Opening {
     if (!known || std::ranges::find(all, known->candidate) == all.end()) return false;
     if (!use(known->candidate, nullptr, {})) return false;
     if (!known->warning.empty()) add_warnings({known->warning});
+    opened_.lone_threads = known->lone_threads;
     observe::log_info("{}: {}, as measured before: {}", where(source_), to_text(known->candidate),
                       known->figures);
     return true;
@@ -296,8 +309,10 @@ class Opening {
       observe::log_info("{}: the machine was busy meanwhile, turns differed by {:.0f} %", where(source_),
                         opened_.figures[best].noise * 100);
     }
+    opened_.lone_threads = lone_threads(opened_.figures, best);
     if (!key.empty()) {
-      options_.choices->keep(key, {ready[best], to_text(opened_.figures[best]), warning, doubtful});
+      options_.choices->keep(
+          key, {ready[best], to_text(opened_.figures[best]), warning, doubtful, opened_.lone_threads});
     }
   }
 

@@ -22,6 +22,7 @@ namespace saccade::model {
 struct OpenedModel {
   engine::Engine* engine = nullptr;  // of the set, never null
   engine::SessionOptions options;    // as this session was opened, and further ones are to be
+  int lone_threads = 1;  // of a run that has the machine to itself; options.threads: as all others
   std::unique_ptr<engine::Session> session;
   CompletedModel completed;
   std::vector<CandidateFigures> figures;  // what was measured; empty: nothing, or it was remembered

@@ -97,6 +97,8 @@ base::Result<bool> take_parameter(const ModelSource& source, const std::string& 
   if (name == "intra_op_thread_count") {
     taken = take_number(source, name, text, kMostThreads, settings.options.threads);
     settings.threads_said = true;
+  } else if (name == "lone_thread_count") {
+    taken = take_number(source, name, text, kMostThreads, settings.lone_threads.emplace(0));
   } else if (name == "inter_op_thread_count") {
     taken = take_number(source, name, text, kMostThreads, settings.options.threads_between);
   } else if (name == "execution_mode") {

@@ -2,6 +2,7 @@
 // `instance_group`, `optimization` and `parameters`, in the terms of Triton where it has any.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,8 @@ inline constexpr std::string_view kAnyEngine = "auto";
 
 struct SessionSettings {
   engine::SessionOptions options;
-  bool threads_said = false;  // options.threads are the configuration's; no other number is tried
+  bool threads_said = false;        // options.threads are the configuration's; no other number is tried
+  std::optional<int> lone_threads;  // of a run that has the machine to itself, where the configuration says
   std::string engine;         // that the configuration names, or "auto"; empty: it leaves that to the server
   bool cpu_fallback = false;  // on the CPU where there is no such device
   std::vector<std::string> warnings;  // parameters that have no effect

@@ -29,9 +29,10 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
       : policy_(policy),
         metrics_(std::move(metrics)),
         threads_(sessions.threads),
+        lone_threads_(sessions.lone == nullptr ? 0 : sessions.lone_threads),
         pool_(std::move(pool)),
-        instances_(std::move(sessions.sessions), policy_.max_batch_size > 0, policy_.min_instances,
-                   sessions.keep, metrics_),
+        instances_(std::move(sessions.sessions), std::move(sessions.lone), policy_.max_batch_size > 0,
+                   policy_.min_instances, sessions.keep, metrics_),
         seat_(pool_->join(*this, {.places = threads_,
                                   .most = policy_.max_instances,
                                   .weight = policy_.weight,
@@ -73,7 +74,8 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
   std::string describe() const override {
     const std::size_t most = RunPool::most(seat_);
     return (most == 1 ? "1 instance" : "up to " + std::to_string(most) + " instances") +
-           (threads_ > 1 ? " of " + std::to_string(threads_) + " threads" : "");
+           (threads_ > 1 ? " of " + std::to_string(threads_) + " threads" : "") +
+           (lone_threads_ > 0 ? ", " + std::to_string(lone_threads_) + " threads for a lone request" : "");
   }
 
   ScheduleReport report() const override {
@@ -82,6 +84,7 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
     report.instances = instances_.size();
     report.min_instances = std::max<std::size_t>(policy_.min_instances, 1);
     report.max_instances = RunPool::most(seat_);
+    report.lone_threads = lone_threads_;
     return report;
   }
 
@@ -106,8 +109,23 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
     return pool_->want(seat_, want);
   }
 
+  // With more threads, where the one request that waits has all places to itself. What comes meanwhile runs
+  // beside it, so that for one run at most there are more threads than processors.
+  InstanceSet::Taken take_instance() {
+    InstanceSet::Taken lone;
+    if (lone_threads_ > 0 && alone()) lone = instances_.take_lone();
+    return lone != nullptr ? std::move(lone) : instances_.take();
+  }
+
+  // The caller has a place. Turns whose run has ended, and whose answer may be what brought the next request,
+  // take nobody's.
+  bool alone() {
+    const std::lock_guard lock(mutex_);
+    return planner_.waiting() == 1 && planner_.running() == 0 && pool_->busy() <= (turns_ + 1) * threads_;
+  }
+
   bool run(base::Duration waited) override {
-    InstanceSet::Taken instance = instances_.take();
+    InstanceSet::Taken instance = take_instance();
     if (instance == nullptr) {
       // The session can't be shared. Those that there are have to do.
       pool_->lower_most(seat_, instances_.size());
@@ -121,15 +139,17 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
     {
       RunPool::Wake wake;
       const std::lock_guard lock(mutex_);
-      run = planner_.take(base::now(), instance->batch, instance->dropped);
+      run = planner_.take(base::now(), instance->batch, instance->dropped, instance->lone);
       if (run.items > 0) ticket = next_ticket_++;
       ++turns_;
       wake = say(base::now(), true);
     }
     drop(instance->dropped);
-    if (run.items > 0) run_batch(*instance, run, ticket, waited);
+    Parcels parcels;
+    if (run.items > 0) parcels = run_batch(*instance, run, waited);
     const TimePoint now = base::now();
     instances_.give(std::move(instance), now);
+    if (run.items > 0) leave(std::move(parcels), ticket);
     RunPool::Wake wake;
     const std::lock_guard lock(mutex_);
     --turns_;
@@ -138,8 +158,9 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
     return run.items > 0;
   }
 
-  void run_batch(Instance& instance, const Planner::Run& run, std::uint64_t ticket, base::Duration waited) {
+  Parcels run_batch(Instance& instance, const Planner::Run& run, base::Duration waited) {
     metrics_->place_wait.observe(waited);
+    if (instance.lone) metrics_->lone_runs.add();
     instance.runner.run(instance.batch, run.taken, instance.results);
     const TimePoint end = base::now();
     metrics_->place_time.fetch_add(
@@ -154,10 +175,12 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
     }
     instance.batch.clear();
     instance.results.clear();
-    {
-      const std::lock_guard lock(mutex_);
-      planner_.ended(run, end, failed);
-    }
+    const std::lock_guard lock(mutex_);
+    planner_.ended(run, end, failed);
+    return parcels;
+  }
+
+  void leave(Parcels parcels, std::uint64_t ticket) {
     if (policy_.preserve_ordering) {
       exit_.leave(ticket, std::move(parcels));
     } else {
@@ -192,7 +215,8 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
 
   const BatchPolicy policy_;
   const MetricsPointer metrics_;
-  const std::size_t threads_;  // of one run
+  const std::size_t threads_;       // of one run
+  const std::size_t lone_threads_;  // of one that has the machine to itself; 0: as of all others
   const std::shared_ptr<RunPool> pool_;
   InstanceSet instances_;
   RunPool::Seat& seat_;

@@ -4,8 +4,9 @@
 
 namespace saccade::schedule {
 
-InstanceSet::InstanceSet(std::vector<std::unique_ptr<engine::Session>> sessions, bool batches,
-                         std::size_t least, base::Duration keep, MetricsPointer metrics)
+InstanceSet::InstanceSet(std::vector<std::unique_ptr<engine::Session>> sessions,
+                         std::unique_ptr<engine::Session> lone, bool batches, std::size_t least,
+                         base::Duration keep, MetricsPointer metrics)
     : batches_(batches),
       least_(std::max<std::size_t>(least, 1)),
       keep_(keep),
@@ -20,6 +21,10 @@ InstanceSet::InstanceSet(std::vector<std::unique_ptr<engine::Session>> sessions,
   free_.front()->original = true;
   std::ranges::reverse(free_);
   for (const Taken& instance : free_) instance->used = base::now();
+  if (lone != nullptr) {
+    lone_ = std::make_unique<Instance>(BatchRunner(std::move(lone), batches_, *metrics_));
+    lone_->lone = true;
+  }
 }
 
 InstanceSet::~InstanceSet() {
@@ -60,10 +65,19 @@ InstanceSet::Taken InstanceSet::take() {
   return session == nullptr ? nullptr : make(std::move(session));
 }
 
+InstanceSet::Taken InstanceSet::take_lone() {
+  const std::lock_guard lock(mutex_);
+  return std::move(lone_);
+}
+
 void InstanceSet::give(Taken instance, base::TimePoint now) {
   instance->used = now;
   const std::lock_guard lock(mutex_);
-  free_.push_back(std::move(instance));
+  if (instance->lone) {
+    lone_ = std::move(instance);
+  } else {
+    free_.push_back(std::move(instance));
+  }
 }
 
 void InstanceSet::end_spare(base::TimePoint now) {

@@ -103,7 +103,10 @@ ModelMetrics::ModelMetrics(observe::Registry& registry, const std::string& name,
                                "Sessions of the model that may run side by side; they follow the load.",
                                labels)),
       place_wait(duration(registry, labels, "saccade_place_wait_seconds",
-                          "Time that a batch waited for a place to run.")) {
+                          "Time that a batch waited for a place to run.")),
+      lone_runs(registry.counter(
+          "saccade_lone_runs_total",
+          "Runs of a request that had the machine to itself, split over more threads than others.", labels)) {
   sources_.push_back(registry.counter_source(
       "saccade_place_seconds_total",
       "Time of runs multiplied by the places that they took: what models are served fairly by.", labels,

@@ -63,6 +63,7 @@ struct ModelMetrics {
   // Of models that run in the pool.
   observe::Gauge& instances;                 // that are there now
   observe::Histogram& place_wait;            // for a place, since a run was due
+  observe::Counter& lone_runs;               // of a request alone, with more threads
   std::atomic<std::uint64_t> place_time{0};  // that its runs have had, in nanoseconds
 
   const std::shared_ptr<KeptShare> kept = std::make_shared<KeptShare>();

@@ -23,6 +23,7 @@ constexpr double kFlowTime = 0.5;  // seconds over which flows are averaged
 constexpr double kLongestGap = 1e9;
 constexpr std::uint64_t kExploreFirst = 64;  // batches between two of an odd size
 constexpr std::uint64_t kExploreLast = 1024;
+constexpr int kLoneRuns = 16;         // over which their mean goes, roughly
 constexpr double kMostUrgent = 0.98;  // share of the time above which nothing is left to those behind
 
 Duration whole(double nanoseconds) {
@@ -322,7 +323,7 @@ std::int64_t Planner::next_size() {
   return std::max<std::int64_t>(size_ / 2, 1);
 }
 
-Planner::Run Planner::take(TimePoint now, std::vector<Job>& batch, std::vector<Dropped>& dropped) {
+Planner::Run Planner::take(TimePoint now, std::vector<Job>& batch, std::vector<Dropped>& dropped, bool lone) {
   now_ = now;
   tick(now);
   const std::size_t first = batch.size();
@@ -339,7 +340,8 @@ Planner::Run Planner::take(TimePoint now, std::vector<Job>& batch, std::vector<D
     }
     for (std::size_t i = first; i < batch.size(); ++i) run.items += batch[i].items();
     // A larger batch than was thought of is no error: the queue makes none that is too large.
-    const Duration mean = latency_.time(run.items).mean;
+    run.lone = lone;
+    const Duration mean = lone && lone_run_.count() > 0 ? lone_run_ : latency_.time(run.items).mean;
     for (std::size_t i = first; i < batch.size(); ++i)
       batch[i].promise.expected += mean - batch[i].promise.run;
     run.number = ++next_run_;
@@ -357,7 +359,11 @@ void Planner::ended(const Run& run, TimePoint now, bool failed) {
   tick(now);
   std::erase_if(runs_, [&](const Run& other) { return other.number == run.number; });
   busy_time_ += nanoseconds(now - std::max(run.taken, counted_from_));
-  if (!failed) latency_.learn(run.items, now - run.taken);
+  if (!failed && run.lone) {
+    lone_run_ += ((now - run.taken) - lone_run_) / (lone_run_.count() > 0 ? kLoneRuns : 1);
+  } else if (!failed) {
+    latency_.learn(run.items, now - run.taken);
+  }
   note_ready();
   publish();
 }

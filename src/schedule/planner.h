@@ -47,6 +47,7 @@ class Planner {
     std::uint64_t number = 0;
     std::int64_t items = 0;  // 0: none
     base::TimePoint taken{};
+    bool lone = false;
   };
 
   // `policy` must outlive the planner. `metrics` is shared, as answers are learnt from after the end.
@@ -65,8 +66,9 @@ class Planner {
   // a request has come in.
   base::TimePoint due(base::TimePoint now);
   // Moves the next batch to the end of `batch` and begins its run, if it is not empty. What needs no run any
-  // more goes to `dropped`.
-  Run take(base::TimePoint now, std::vector<Job>& batch, std::vector<Dropped>& dropped);
+  // more goes to `dropped`. `lone`: it runs otherwise than all others, with more threads; what it takes says
+  // nothing of them.
+  Run take(base::TimePoint now, std::vector<Job>& batch, std::vector<Dropped>& dropped, bool lone = false);
   // The run has ended and its instance is free again. `failed`: nothing is to be learnt from it.
   void ended(const Run& run, base::TimePoint now, bool failed = false);
 
@@ -152,6 +154,7 @@ class Planner {
   std::uint64_t explore_every_ = 0;
   std::int64_t explored_size_ = 0;
   bool explore_up_ = false;
+  base::Duration lone_run_{0};  // the mean of lone runs; 0: not known
 
   // Since the last tick.
   base::TimePoint counted_from_{};

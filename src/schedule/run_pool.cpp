@@ -16,9 +16,6 @@ using base::TimePoint;
 
 // From here on a run counts as long.
 constexpr Duration kLongRun = std::chrono::milliseconds(5);
-// One step of niceness is a tenth of the processor against a neighbour: at 5 a thread gets a quarter of it
-// beside one that wants all, at 10 a tenth.
-constexpr int kLongNice = 10;
 
 std::size_t beside_of(std::size_t places) {
   return std::max<std::size_t>(places / 2, 1);

@@ -30,6 +30,10 @@
 
 namespace saccade::schedule {
 
+// How far threads of long runs give way to all others. One step of niceness is a tenth of the processor
+// against a neighbour: at 5 a thread gets a quarter of it beside one that wants all, at 10 a tenth.
+inline constexpr int kLongNice = 10;
+
 class RunPool {
  public:
   // A model's side. Both are called on threads of the pool and from several of them at once.
@@ -97,6 +101,8 @@ class RunPool {
   static std::size_t most(const Seat& seat);
   // Whether models wait for places.
   bool contended() const { return contended_.load(std::memory_order_relaxed); }
+  // Places that runs take now.
+  std::size_t busy() const { return busy_.load(std::memory_order_relaxed); }
 
  private:
   enum Kind : std::size_t { kShort, kLong, kKinds };

@@ -25,6 +25,7 @@ struct ScheduleReport {
   std::size_t instances = 0;      // runs that may go on side by side now
   std::size_t min_instances = 0;  // the bounds within which that number follows the load
   std::size_t max_instances = 0;
+  std::size_t lone_threads = 0;      // of a run that has the machine to itself; 0: as of all others
   std::int64_t max_batch_size = 0;   // what may be, 0: the model has no batch dimension
   std::int64_t worth_batching = 0;   // the size beyond which a larger run pays no more
   std::vector<BatchTime> run_times;  // ascending by items

@@ -58,8 +58,10 @@ std::unique_ptr<Scheduler> make_loop_scheduler(std::vector<std::unique_ptr<engin
 struct RunSessions {
   std::vector<std::unique_ptr<engine::Session>> sessions;  // at least one; more are made by its share()
   std::size_t threads = 1;                                 // of one run; 0: it runs on no processor
-  base::Duration run_time{0};                              // of one, as measured at the load; 0: not known
-  base::Duration keep = std::chrono::seconds(10);          // sessions beyond min_instances that nobody needs
+  std::unique_ptr<engine::Session> lone;  // for a request that has the machine to itself; null: as for all
+  std::size_t lone_threads = 0;           // of that
+  base::Duration run_time{0};             // of one, as measured at the load; 0: not known
+  base::Duration keep = std::chrono::seconds(10);  // sessions beyond min_instances that nobody needs
 };
 // Runs on the pool's threads, side by side up to policy.max_instances and as many as there are places for.
 // The destructor answers what waits: not on a loop.

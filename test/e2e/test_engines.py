@@ -1,5 +1,6 @@
 """Which engine runs a model: asked for, or chosen by measurement and remembered."""
 
+import concurrent.futures
 import re
 
 import pytest
@@ -38,6 +39,32 @@ def test_a_choice_is_remembered(start_server, tmp_path, digit):
     third = start_server(tmp_path / "slow.onnx", flags=flags)
     assert "measuring" in third.stderr()
     assert third.post("/predict/slow", json={"x": [[1.0]]}).status_code == 200
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_lone_request_is_split_over_more_threads(start_server, tmp_path, engine):
+    folder = tmp_path / "models/slow/1"
+    folder.mkdir(parents=True)
+    onnx.save(made_models.slow(), folder / "model.onnx")
+    parameters = {"engine": engine, "intra_op_thread_count": "1", "lone_thread_count": "2"}
+    (folder.parent / "config.pbtxt").write_text("".join(
+        f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}\n' for key, value in parameters.items()))
+    server = start_server(tmp_path / "models", flags=["--log", "none"])
+    assert server.get("/models/slow/schedule").json()["instances"]["lone_threads"] == 2
+
+    def lone_runs():
+        return float(re.search(r"^saccade_lone_runs_total\{.*\} (\S+)$", server.get("/metrics").text, re.M).group(1))
+
+    def ask(x):
+        answer = server.post("/predict/slow", json={"x": [[x]]})
+        assert answer.status_code == 200 and answer.json()["outputs"]["y"] == [[x]], answer.text
+
+    for i in range(5):
+        ask(float(i))
+    assert lone_runs() == 5
+    with concurrent.futures.ThreadPoolExecutor(16) as crowd:
+        list(crowd.map(ask, map(float, range(64))))
+    assert lone_runs() < 5 + 64, "beside others a request runs as all do"
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "engine/onnxruntime/devices.h"
 #include "engine/onnxruntime/element_types.h"
+#include "engine/onnxruntime/own_threads.h"
 
 namespace saccade::engine::onnxruntime {
 namespace {
@@ -113,6 +114,7 @@ base::Result<std::unique_ptr<Session>> OnnxRuntimeSession::open(const Ort::Env& 
     settings.SetGraphOptimizationLevel(to_onnx(options.optimization));
     // A pool that spins while it waits would take the cores from the event loops.
     settings.AddConfigEntry("session.intra_op.allow_spinning", "0");
+    if (options.nice > 0) use_nice_threads(settings, options.nice);
     if (base::Status device = use_device(settings, options); !device) return std::unexpected(device.error());
     auto loaded = std::make_shared<OnnxModel>();
     loaded->session = Ort::Session(environment, model.c_str(), settings);

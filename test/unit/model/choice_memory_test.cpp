@@ -26,7 +26,10 @@ class Memory : public testing::Test {
     return found;
   }
   fs::path folder_;
-  const RememberedChoice choice_{{"openvino", 2, 1}, "4.10 ms alone, 240/s", "they differ"};
+  const RememberedChoice choice_{.candidate = {"openvino", 2, 1},
+                                 .figures = "4.10 ms alone, 240/s",
+                                 .warning = "they differ",
+                                 .lone_threads = 4};
 };
 
 TEST_F(Memory, KeepsForTheNextProcess) {
@@ -36,6 +39,7 @@ TEST_F(Memory, KeepsForTheNextProcess) {
   EXPECT_EQ(found->candidate, choice_.candidate);
   EXPECT_EQ(found->figures, choice_.figures);
   EXPECT_EQ(found->warning, choice_.warning);
+  EXPECT_EQ(found->lone_threads, 4);
   EXPECT_FALSE(ChoiceMemory(folder_ / "cache").find("key\ntwo"));
   EXPECT_EQ(files().size(), 1U) << "nothing half written lies beside it";
 }
@@ -44,11 +48,13 @@ TEST_F(Memory, WhatIsNoSuchFileIsNotThere) {
   ChoiceMemory memory(folder_ / "cache");
   memory.keep("key", choice_);
   const fs::path file = files().front();
-  for (const char* content : {"", "{", "[]", "null", "{\"key\":\"key\"}", "\xff\xfe",
-                              "{\"key\":\"key\",\"engine\":3,\"threads\":1,\"instances\":1}",
-                              "{\"key\":\"key\",\"engine\":\"a\",\"threads\":-1,\"instances\":1}",
-                              "{\"key\":\"key\",\"engine\":\"a\",\"threads\":1,\"instances\":99999999}",
-                              "{\"key\":\"other\",\"engine\":\"a\",\"threads\":1,\"instances\":1}"}) {
+  for (const char* content :
+       {"", "{", "[]", "null", "{\"key\":\"key\"}", "\xff\xfe",
+        "{\"key\":\"key\",\"engine\":3,\"threads\":1,\"instances\":1}",
+        "{\"key\":\"key\",\"engine\":\"a\",\"threads\":-1,\"instances\":1}",
+        "{\"key\":\"key\",\"engine\":\"a\",\"threads\":1,\"instances\":99999999}",
+        "{\"key\":\"key\",\"engine\":\"a\",\"threads\":1,\"instances\":1}",
+        "{\"key\":\"other\",\"engine\":\"a\",\"threads\":1,\"instances\":1,\"lone_threads\":1}"}) {
     std::ofstream(file, std::ios::trunc) << content;
     EXPECT_FALSE(memory.find("key")) << content;
   }
@@ -144,6 +150,9 @@ TEST_F(Memory, AModelIsKnownByWhatItHolds) {
   put("a/saved/x/1", "two");
   EXPECT_NE(hash("a/saved"), before);
   EXPECT_EQ(hash("nothing"), "unreadable");
+  EXPECT_EQ(content_size(folder_ / "b/model.onnx"), 1007U);
+  EXPECT_EQ(content_size(folder_ / "a/saved"), 3U);
+  EXPECT_EQ(content_size(folder_ / "nothing"), 0U);
   ContentHash whole;
   ContentHash parts;
   whole.add("abcdefghijklmnop");

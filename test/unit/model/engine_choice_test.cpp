@@ -57,6 +57,22 @@ TEST(EngineChoice, WhatWasNotMeasuredIsNotTaken) {
   EXPECT_EQ(chosen(all), "a/1 thread") << "the reference, where nothing is known";
 }
 
+TEST(EngineChoice, ALoneRequestHasMoreThreadsWhereThatIsClearlyShorter) {
+  const auto all = [](base::Duration two, base::Duration four) {
+    return std::vector{figures("a", 1, 4, 10ms, {{1, 400}}), figures("a", 2, 2, two, {{1, 350}}),
+                       figures("a", 4, 1, four, {{1, 300}}), figures("b", 4, 1, 1ms, {{1, 90}})};
+  };
+  EXPECT_EQ(lone_threads(all(6ms, 4ms), 0), 4);
+  EXPECT_EQ(lone_threads(all(6ms, 7ms), 0), 2);
+  EXPECT_EQ(lone_threads(all(9500us, 9200us), 0), 1) << "not worth a session";
+  EXPECT_EQ(lone_threads(all(6ms, 7ms), 2), 4) << "fewer are never better";
+  auto unknown = all(6ms, 4ms);
+  unknown[2].measured = false;
+  EXPECT_EQ(lone_threads(unknown, 0), 2);
+  unknown[0].measured = false;
+  EXPECT_EQ(lone_threads(unknown, 0), 1);
+}
+
 TEST(EngineChoice, IsSaidForPeople) {
   EXPECT_EQ(to_text(figures("a", 1, 1, 41us, {{1, 60'210}, {8, 74'880}})),
             "41.0 µs alone, 60210/s, 74880/s in batches of 8");

@@ -122,6 +122,28 @@ TEST_F(Loading, AWarmUpThatTheModelRefusesFailsTheLoad) {
             "model \"m\" version 1: model_warmup \"w\": no such value");
 }
 
+TEST_F(Loading, OneMoreSessionIsForALoneRequest) {
+  const auto parameter = [](const char* name, int value) {
+    return std::string("parameters { key: \"") + name + "\" value { string_value: \"" +
+           std::to_string(value) + "\" } } ";
+  };
+  const std::string said = "instance_group { count: 1 } " + parameter("intra_op_thread_count", 1);
+  ASSERT_TRUE(load(said));
+  EXPECT_EQ(engine_.opened.size(), 1U);
+  const std::size_t runs = engine_.runs.size();
+  engine_.opened.clear();
+  engine_.runs.clear();
+  const auto loaded = load(said + parameter("lone_thread_count", 2));
+  ASSERT_TRUE(loaded);
+  ASSERT_EQ(engine_.opened.size(), 2U);
+  EXPECT_EQ(engine_.opened[0].threads, 1);
+  EXPECT_EQ(engine_.opened[0].nice, 0);
+  EXPECT_EQ(engine_.opened[1].threads, 2);
+  EXPECT_GT(engine_.opened[1].nice, 0) << "its threads give way to event loops";
+  EXPECT_GT(engine_.runs.size(), runs) << "it is warm, too";
+  EXPECT_EQ((*loaded)->schedule_report().lone_threads, 2U);
+}
+
 TEST_F(Loading, OpensSessionsAsTheConfigurationSays) {
   ASSERT_TRUE(load(R"(optimization { graph { level: 1 } }
       parameters { key: "intra_op_thread_count" value { string_value: "3" } }

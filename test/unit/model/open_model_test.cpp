@@ -278,6 +278,26 @@ TEST_F(OpenModel, ADeviceThatIsNotThereIsAnErrorOrTheCpu) {
       "on the device or not at all");
 }
 
+TEST_F(OpenModel, TheThreadsOfALoneRequestCanBeSaid) {
+  add_engine<NamedEngine>(engines_, "onnxruntime");
+  const auto lone = [&](const std::string& count, const std::string& others = "1") {
+    configure(R"(parameters { key: "intra_op_thread_count" value { string_value: ")" + others +
+              R"(" } } parameters { key: "lone_thread_count" value { string_value: ")" + count + R"(" } })");
+    return open().lone_threads;
+  };
+  EXPECT_EQ(lone("2"), 2);
+  EXPECT_EQ(lone("0"), 2) << "all processors";
+  EXPECT_EQ(lone("1"), 1);
+  EXPECT_EQ(lone("1", "2"), 2) << "as all others: never fewer";
+  configure(R"(parameters { key: "intra_op_thread_count" value { string_value: "2" } })");
+  EXPECT_EQ(open().lone_threads, 2);
+  configure(R"(parameters { key: "lone_thread_count" value { string_value: "all" } })");
+  EXPECT_EQ(
+      refusal().message,
+      "model \"m\" version 1: parameter lone_thread_count is \"all\"; it must be a whole number from 0 to "
+      "1024");
+}
+
 TEST_F(OpenModel, InstancesAndThreadsFitTheProcessors) {
   schedule::BatchPolicy policy;
   EXPECT_EQ(instances_for(source_, policy, 1, 8), 8U);

@@ -69,6 +69,71 @@ TEST_F(InstanceScheduler, InstancesRunBesideEachOther) {
   EXPECT_EQ(model_.runs(), (Runs{1, 1}));
 }
 
+TEST_F(InstanceScheduler, ALoneRequestHasASessionWithMoreThreads) {
+  FakeModel split;
+  const auto scheduler = make_instance_scheduler(
+      pool_,
+      {.sessions = sessions_of(model_, 1), .lone = std::make_unique<FakeSession>(split), .lone_threads = 3},
+      {.max_instances = 2}, metrics_);
+  EXPECT_EQ(scheduler->describe(), "up to 2 instances, 3 threads for a lone request");
+  EXPECT_EQ(scheduler->report().lone_threads, 3U);
+  for (int i = 0; i < 3; ++i) {
+    desk_.submit(*scheduler, 1);
+    desk_.await_all();
+  }
+  EXPECT_EQ(split.runs().size(), 3U);
+  EXPECT_EQ(model_.runs(), Runs{});
+  EXPECT_EQ(metrics_->lone_runs.value(), 3U);
+
+  split.shut();
+  model_.shut();
+  desk_.submit(*scheduler, 1);
+  split.await_runs(4);
+  desk_.submit(*scheduler, 2);  // beside it: on the usual one
+  model_.await_runs(1);
+  desk_.submit(*scheduler, 3);  // waits, and is alone in the queue, but something runs
+  split.open();
+  model_.await_runs(2);
+  model_.open();
+  desk_.await_all();
+  EXPECT_EQ(split.runs().size(), 4U);
+  EXPECT_EQ(model_.runs().size(), 2U);
+}
+
+TEST_F(InstanceScheduler, NoRequestIsLoneWhileAnotherModelRuns) {
+  FakeModel split;
+  observe::Registry registry;
+  const auto metrics = std::make_shared<ModelMetrics>(registry, "other", "1");
+  FakeModel other;
+  const auto others = make_instance_scheduler(pool_, {.sessions = sessions_of(other, 1)}, {}, metrics);
+  const auto scheduler = make_instance_scheduler(
+      pool_,
+      {.sessions = sessions_of(model_, 1), .lone = std::make_unique<FakeSession>(split), .lone_threads = 3},
+      {}, metrics_);
+  other.shut();
+  desk_.submit(*others, 1);
+  other.await_runs(1);
+  desk_.submit(*scheduler, 1);
+  model_.await_runs(1);
+  other.open();
+  desk_.await_all();
+  EXPECT_EQ(split.runs(), Runs{});
+}
+
+TEST_F(InstanceScheduler, LoneRunsSayNothingOfHowLongOthersTake) {
+  FakeModel split;
+  const auto scheduler = make_instance_scheduler(
+      pool_,
+      {.sessions = sessions_of(model_, 1), .lone = std::make_unique<FakeSession>(split), .lone_threads = 3},
+      {.measured = {{1, 1h}}}, metrics_);
+  for (int i = 0; i < 20; ++i) {
+    desk_.submit(*scheduler, 1);
+    desk_.await_all();
+  }
+  ASSERT_EQ(scheduler->report().run_times.size(), 1U);
+  EXPECT_EQ(scheduler->report().run_times[0].mean, 1h);
+}
+
 TEST_F(InstanceScheduler, AnswersOfABatchGoToTheirOwnLoops) {
   Desk desk(3);
   const auto scheduler = make({.max_batch_size = 8});
