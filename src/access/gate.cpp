@@ -36,7 +36,7 @@ base::Result<std::unique_ptr<Gate>> Gate::open(Settings settings, std::size_t lo
           "--jwt-jwks needs --jwt-issuer and --jwt-audience: without them a token that was made for another "
           "service would be taken here");
     }
-    auto opened = JwksSource::open(settings.jwks, registry);
+    auto opened = JwksSource::open(settings.jwks, settings.jwks_ca, registry);
     if (!opened) return std::unexpected(std::move(opened.error()));
     jwks = *std::move(opened);
     jwks->watch();

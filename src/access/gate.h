@@ -25,6 +25,7 @@ namespace saccade::access {
 struct Settings {
   std::string keys_file;  // empty: no API keys
   std::string jwks;       // a file or a URL; empty: no tokens
+  std::string jwks_ca;    // authorities that such a URL's server is checked by; empty: the system's
   TokenRules rules;
   // Every connection shows a certificate of a trusted authority. Where there are neither keys nor tokens,
   // its holder may do everything.

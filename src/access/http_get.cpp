@@ -73,7 +73,7 @@ std::optional<std::chrono::seconds> max_age_of(std::string_view cache_control) {
   return age;
 }
 
-base::Result<Fetched> http_get(const std::string& url, std::size_t most_bytes,
+base::Result<Fetched> http_get(const std::string& url, const std::string& ca, std::size_t most_bytes,
                                const std::atomic<bool>& stop) {
   static const Library library;
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
@@ -84,6 +84,7 @@ base::Result<Fetched> http_get(const std::string& url, std::size_t most_bytes,
   curl_easy_setopt(curl.get(), CURLOPT_USERAGENT, "saccade");
   curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl.get(), CURLOPT_FOLLOWLOCATION, 0L);  // what was named is what is trusted
+  if (!ca.empty()) curl_easy_setopt(curl.get(), CURLOPT_CAINFO, ca.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, kTimeoutMs);

@@ -16,8 +16,10 @@ struct Fetched {
   std::optional<std::chrono::seconds> max_age = {};  // as Cache-Control says; absent: it says nothing
 };
 
-// `stop`: set by any thread, ends a fetch within about a second. Errors (kUnavailable) say why.
-base::Result<Fetched> http_get(const std::string& url, std::size_t most_bytes, const std::atomic<bool>& stop);
+// `ca`: a file of the authorities (PEM) that an https server's certificate must come from; empty: the
+// system's. `stop`: set by any thread, ends a fetch within about a second. Errors (kUnavailable) say why.
+base::Result<Fetched> http_get(const std::string& url, const std::string& ca, std::size_t most_bytes,
+                               const std::atomic<bool>& stop);
 
 // Of a Cache-Control field (RFC 9111, 5.2.2). 0 where it must not be kept.
 std::optional<std::chrono::seconds> max_age_of(std::string_view cache_control);

@@ -16,6 +16,7 @@ constexpr seconds kUsual{300};
 constexpr seconds kSoonest{60};
 constexpr seconds kLatest{86'400};
 constexpr seconds kFirstRetry{5};
+constexpr std::size_t kLargestAuthorities = std::size_t{4} << 20;  // the system's own list has 0.2 MB
 
 bool is_url(std::string_view where) {
   return where.find("://") != where.npos;
@@ -39,12 +40,16 @@ base::Status check_jwks_url(const std::string& url) {
                                 ": keys are fetched over https://, or over http:// from this machine");
 }
 
-base::Result<std::unique_ptr<JwksSource>> JwksSource::open(const std::string& where,
+base::Result<std::unique_ptr<JwksSource>> JwksSource::open(const std::string& where, const std::string& ca,
                                                            observe::Registry& registry) {
   if (is_url(where)) {
     if (base::Status right = check_jwks_url(where); !right) return std::unexpected(std::move(right.error()));
-    const auto fetch = [where](const std::atomic<bool>& stop) {
-      return http_get(where, kLargestKeySet, stop);
+    if (!ca.empty()) {
+      const auto readable = read_file(ca, kLargestAuthorities);
+      if (!readable) return base::invalid_argument("--jwt-ca " + readable.error().message);
+    }
+    const auto fetch = [where, ca](const std::atomic<bool>& stop) {
+      return http_get(where, ca, kLargestKeySet, stop);
     };
     auto source = std::make_unique<JwksSource>(where, fetch, base::Duration(0), registry);
     source->refresh();

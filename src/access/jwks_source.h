@@ -31,9 +31,9 @@ class JwksSource {
   using Done = std::move_only_function<void()>;
   static constexpr base::Duration kAskedPause = std::chrono::seconds(10);
 
-  // `where`: a file, or a URL of https:// or, on this machine, http://. Error: it is neither, or the file
-  // can't be used. A URL may be out of reach when the server starts.
-  static base::Result<std::unique_ptr<JwksSource>> open(const std::string& where,
+  // `where`: a file, or a URL of https:// or, on this machine, http://. `ca`: as http_get() has it. Error: it
+  // is neither, or a file can't be used. A URL may be out of reach when the server starts.
+  static base::Result<std::unique_ptr<JwksSource>> open(const std::string& where, const std::string& ca,
                                                         observe::Registry& registry);
   // `every`: at most so long until it is looked at again; 0: as the answers say. Does not look yet.
   JwksSource(std::string where, Fetch fetch, base::Duration every, observe::Registry& registry);

@@ -7,9 +7,9 @@ namespace {
 
 base::Status check(const ServeOptions& options) {
   if (!options.jwt_jwks.empty()) return {};
-  if (options.jwt_issuer.empty() && options.jwt_audience.empty()) return {};
+  if (options.jwt_issuer.empty() && options.jwt_audience.empty() && options.jwt_ca.empty()) return {};
   return base::invalid_argument(
-      "--jwt-issuer and --jwt-audience are for tokens, which --jwt-jwks makes known");
+      "--jwt-issuer, --jwt-audience and --jwt-ca are for tokens, which --jwt-jwks makes known");
 }
 
 }  // namespace
@@ -20,6 +20,7 @@ base::Result<std::unique_ptr<access::Gate>> open_gate(const ServeOptions& option
   access::Settings settings;
   settings.keys_file = options.api_keys;
   settings.jwks = options.jwt_jwks;
+  settings.jwks_ca = options.jwt_ca;
   settings.rules = {.issuer = options.jwt_issuer,
                     .audience = options.jwt_audience,
                     .leeway = options.jwt_leeway_s,

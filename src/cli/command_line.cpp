@@ -93,6 +93,9 @@ void define_authentication(CLI::App& app, ServeOptions& options) {
   add(app, "--jwt-jwks", options.jwt_jwks,
       "the keys that tokens are signed with: a file, or a URL; needs --jwt-issuer and --jwt-audience")
       ->group(group);
+  add(app, "--jwt-ca", options.jwt_ca,
+      "authorities (PEM) that the server of such a URL is checked by; none: the system's")
+      ->group(group);
   add(app, "--jwt-issuer", options.jwt_issuer, "who must have issued a token (iss)")->group(group);
   add(app, "--jwt-audience", options.jwt_audience, "whom a token must be meant for (aud)")->group(group);
   add(app, "--jwt-leeway-s", options.jwt_leeway_s, "seconds that the issuer's clock may differ by")

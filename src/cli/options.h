@@ -23,6 +23,7 @@ struct ServeOptions {
   bool allow_anonymous = false;
   std::string api_keys;  // a file; empty: none
   std::string jwt_jwks;  // a file or a URL; empty: no tokens
+  std::string jwt_ca;
   std::string jwt_issuer;
   std::string jwt_audience;
   int jwt_leeway_s = 30;

@@ -24,6 +24,8 @@ constexpr unsigned kComparisons = 3;
 // By which share usual turns may be worse than good ones for what came of them to be remembered for good:
 // beyond it the machine had so much else to do that another load may find another one ahead.
 constexpr double kNoisy = 0.15;
+// The same where lone runs had a processor for less of their time: others took it in every turn alike.
+constexpr double kOwnProcessor = 0.85;
 // An engine whose lone run takes so many times the shortest one's is not opened again with more threads.
 constexpr double kHopeless = 3;
 constexpr int kRunsToDespair = 3;
@@ -304,10 +306,15 @@ class Opening {
                            to_text(ready[best]), opened_.engine->name());
       return;
     }
-    const bool doubtful = opened_.figures[best].noise > kNoisy;
+    const double noise = opened_.figures[best].noise;
+    const double share = ground.processor_share();
+    const bool doubtful = noise > kNoisy || share < kOwnProcessor;
     if (doubtful) {
-      observe::log_info("{}: the machine was busy meanwhile, turns differed by {:.0f} %", where(source_),
-                        opened_.figures[best].noise * 100);
+      observe::log_info(
+          "{}: the machine was busy meanwhile: turns differed by {:.0f} %, runs had a processor for {:.0f} % "
+          "of "
+          "their time; what was found is kept for an hour only",
+          where(source_), noise * 100, share * 100);
     }
     opened_.lone_threads = lone_threads(opened_.figures, best);
     if (!key.empty()) {

@@ -1,6 +1,7 @@
 #include "model/session_ground.h"
 
 #include <algorithm>
+#include <ctime>
 #include <latch>
 #include <thread>
 
@@ -23,6 +24,13 @@ double run_for(engine::Session& session, const std::vector<tensor::TensorView>& 
     end = base::now();
   } while (end - start < slice);
   return runs / std::max(base::seconds(end - start), 1e-9);
+}
+
+// Of a processor, that the calling thread has had.
+base::Duration thread_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace
@@ -65,18 +73,28 @@ std::optional<base::Duration> SessionGround::run_alone(std::size_t candidate, ba
   const auto views = tensor::views_of(inputs(1));
   engine::Session& session = *candidates_[candidate].front();
   std::vector<base::Duration> times;
-  const base::TimePoint end = base::now() + slice;
-  base::TimePoint before = base::now();
+  const base::TimePoint start = base::now();
+  const base::Duration processor_before = thread_time();
+  const base::TimePoint end = start + slice;
+  base::TimePoint before = start;
   do {
     if (!session.run(views)) return std::nullopt;
     const base::TimePoint after = base::now();
     times.push_back(after - before);
     before = after;
   } while (before < end);
+  if (session.runs_on_caller()) {
+    ran_ += before - start;
+    had_processor_ += thread_time() - processor_before;
+  }
   // Not the median: see engine_trial.h.
   const auto good = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 4);
   std::ranges::nth_element(times, good);
   return *good;
+}
+
+double SessionGround::processor_share() const {
+  return ran_.count() > 0 ? base::seconds(had_processor_) / base::seconds(ran_) : 1;
 }
 
 std::optional<double> SessionGround::run_beside(std::size_t candidate, std::int64_t items,

@@ -28,6 +28,9 @@ class SessionGround final : public TrialGround {
   std::optional<base::Duration> run_alone(std::size_t candidate, base::Duration slice) override;
   std::optional<double> run_beside(std::size_t candidate, std::int64_t items, base::Duration slice) override;
 
+  // Which share of the time of lone runs they had a processor, where one thread does all of a run; below 1
+  // somebody else had it meanwhile. 1 where that isn't known.
+  double processor_share() const;
   // The first session of a candidate, for good.
   std::unique_ptr<engine::Session> take(std::size_t candidate) {
     return std::move(candidates_[candidate].front());
@@ -43,6 +46,9 @@ class SessionGround final : public TrialGround {
   const std::int64_t free_size_;
   std::map<std::int64_t, std::vector<tensor::Tensor>> inputs_;  // by the number of items
   std::map<std::pair<std::size_t, std::int64_t>, bool> warm_;
+  // Of lone runs on one thread.
+  base::Duration ran_{0};
+  base::Duration had_processor_{0};
 };
 
 }  // namespace saccade::model

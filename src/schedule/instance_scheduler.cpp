@@ -117,11 +117,11 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
     return lone != nullptr ? std::move(lone) : instances_.take();
   }
 
-  // The caller has a place. Turns whose run has ended, and whose answer may be what brought the next request,
-  // take nobody's.
+  // The model's own turns whose run has ended, and whose answer may be what brought this request, hold nobody
+  // up.
   bool alone() {
     const std::lock_guard lock(mutex_);
-    return planner_.waiting() == 1 && planner_.running() == 0 && pool_->busy() <= (turns_ + 1) * threads_;
+    return planner_.waiting() == 1 && planner_.running() == 0 && pool_->alone(seat_);
   }
 
   bool run(base::Duration waited) override {

@@ -102,6 +102,11 @@ std::size_t RunPool::most(const Seat& seat) {
   return seat.limit.load(std::memory_order_relaxed);
 }
 
+bool RunPool::alone(const Seat& seat) const {
+  const std::lock_guard lock(mutex_);
+  return order_.used() == seat.running * seat.places;
+}
+
 RunPool::Seat& RunPool::join(Work& work, const Terms& terms) {
   Terms fitting = terms;
   const std::size_t all = places();

@@ -101,8 +101,8 @@ class RunPool {
   static std::size_t most(const Seat& seat);
   // Whether models wait for places.
   bool contended() const { return contended_.load(std::memory_order_relaxed); }
-  // Places that runs take now.
-  std::size_t busy() const { return busy_.load(std::memory_order_relaxed); }
+  // Whether no other model runs.
+  bool alone(const Seat& seat) const;
 
  private:
   enum Kind : std::size_t { kShort, kLong, kKinds };

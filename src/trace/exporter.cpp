@@ -50,7 +50,7 @@ Exporter::Exporter(Settings settings, ExporterMetrics& metrics)
     : settings_(std::move(settings)),
       metrics_(metrics),
       breaker_(std::make_shared<resilience::CircuitBreaker>(kBreaker)),
-      connection_(settings_.url, settings_.headers),
+      connection_(settings_.url, settings_.headers, settings_.ca),
       thread_([this] { work(); }) {}
 
 Exporter::~Exporter() {

@@ -41,7 +41,8 @@ struct HttpPost::Handle {
   }
 };
 
-HttpPost::HttpPost(const std::string& url, const std::vector<std::pair<std::string, std::string>>& headers)
+HttpPost::HttpPost(const std::string& url, const std::vector<std::pair<std::string, std::string>>& headers,
+                   const std::string& ca)
     : end_by_(Clock::time_point::max().time_since_epoch().count()) {
   static const Library library;
   handle_ = std::make_unique<Handle>();
@@ -54,6 +55,7 @@ HttpPost::HttpPost(const std::string& url, const std::vector<std::pair<std::stri
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "saccade");
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  if (!ca.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, ca.c_str());
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(kConnect.count()));
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);

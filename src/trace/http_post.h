@@ -20,7 +20,10 @@ class HttpPost {
     std::chrono::seconds retry_after{0};
   };
 
-  HttpPost(const std::string& url, const std::vector<std::pair<std::string, std::string>>& headers);
+  // `ca`: a file of the authorities (PEM) that an https server's certificate must come from; empty: the
+  // system's.
+  HttpPost(const std::string& url, const std::vector<std::pair<std::string, std::string>>& headers,
+           const std::string& ca);
   ~HttpPost();
 
   Answer post(std::string_view body, std::chrono::milliseconds timeout);

@@ -154,6 +154,9 @@ base::Result<Settings> read_settings(const std::string& endpoint, const std::str
   if (!read) return std::unexpected(read.error());
   settings.headers = *std::move(read);
 
+  settings.ca = environment("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE");
+  if (settings.ca.empty()) settings.ca = environment("OTEL_EXPORTER_OTLP_CERTIFICATE");
+
   double ratio = 1;
   if (const base::Status number = read_number<double>(environment, "OTEL_TRACES_SAMPLER_ARG", 0, 1, ratio);
       !number) {

@@ -17,6 +17,7 @@ namespace saccade::trace {
 struct Settings {
   std::string url;  // where batches are posted; empty: no spans are made
   std::vector<std::pair<std::string, std::string>> headers;
+  std::string ca;  // a file of authorities (PEM) that an https collector is checked by; empty: the system's
   Resource resource;
   Sampler sampler;
   std::string version;  // of the server, as the scope's

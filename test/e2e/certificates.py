@@ -38,6 +38,12 @@ class Authority:
                 "-out", certificate, "-extfile", extensions)
         return certificate, key
 
+    def serve_tls(self, server, name="listener"):
+        """Makes a server of http.server speak TLS, with a certificate for this machine."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*map(str, self.issue(name, "/CN=localhost", server=True)))
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+
     def trusting(self, client=None):
         """A client's context that trusts this authority and shows `client`, a pair of issue()."""
         context = ssl.create_default_context(cafile=str(self.certificate))

@@ -22,9 +22,9 @@ def attributes_of(message):
 
 
 class Receiver:
-    """Listens on a free port. `answers`: what the next requests get instead of 200, each (status, headers)."""
+    """Listens on a free port. `answers`: what the next requests get instead of 200, each (status, headers). `authority`: it speaks TLS."""
 
-    def __init__(self):
+    def __init__(self, authority=None):
         self.spans, self.requests, self.answers = [], [], []
         self.hold = threading.Event()  # cleared: requests wait for it
         self.hold.set()
@@ -53,7 +53,9 @@ class Receiver:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        if authority:
+            authority.serve_tls(self.server)
+        self.url = f"{'https' if authority else 'http'}://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def keep(self, body):

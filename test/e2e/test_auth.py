@@ -112,7 +112,9 @@ def test_the_server_does_not_start_with_wrong_settings(tmp_path):
     token = ["--jwt-issuer", "i", "--jwt-audience", "a"]
     for flags, said in ((["--api-keys", "none.json"], "none.json"), (["--api-keys", "bad.json"], '"keys"[0]'),
                         (["--jwt-jwks", "set.json"], "--jwt-issuer"), (["--jwt-jwks", "set.json", *token], "set.json"),
-                        (token, "--jwt-jwks"), (["--jwt-jwks", "http://id.example/", *token], "https://")):
+                        (token, "--jwt-jwks"), (["--jwt-jwks", "http://id.example/", *token], "https://"),
+                        (["--jwt-ca", "ca.pem"], "--jwt-jwks"),
+                        (["--jwt-jwks", "https://id.example/", "--jwt-ca", "ca.pem", *token], "ca.pem")):
         ended = run("serve", "examples", "--port", "0", *flags, "--model-control-mode", "explicit", folder=tmp_path)
         assert ended.returncode == 1 and said in ended.stderr, (flags, ended.stderr)
 
@@ -456,6 +458,24 @@ def test_calls_wait_for_an_issuer_that_comes_late(start_server, tmp_path, protoc
                 stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
                 answer = stub.ModelInfer(sentiment(), metadata=[("authorization", f"Bearer {token}")])
                 assert answer.model_name == "sentiment"
+    finally:
+        issuer.close()
+
+
+def test_an_issuer_over_https_is_checked(start_server, tmp_path):
+    key = SigningKey(tmp_path, "one", "ES256")
+    authority = Authority(tmp_path)
+    issuer = Issuer(key, authority=authority)
+    try:
+        server = start_server(flags=[*token_flags(issuer.url), "--jwt-ca", authority.certificate])
+        assert status_of(server, issuer.token(key)) == 200
+        assert issuer.fetches == 1
+        stranger = start_server(flags=[*token_flags(issuer.url), "--jwt-ca", Authority(tmp_path, "other").certificate])
+        assert "certificate" in stranger.stderr()
+        assert status_of(stranger, issuer.token(key)) == 503
+        unknown = start_server(flags=token_flags(issuer.url))
+        assert status_of(unknown, issuer.token(key)) == 503, "the system knows no such authority"
+        assert issuer.fetches == 1, "whoever is not trusted is not asked"
     finally:
         issuer.close()
 

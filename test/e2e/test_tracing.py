@@ -16,6 +16,7 @@ import pytest
 import websockets
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from certificates import Authority
 from otlp_receiver import Receiver
 from server import DIGITS, REPOSITORY, Server, run, wait_until
 
@@ -272,6 +273,26 @@ def test_a_collector_that_hangs_costs_no_request(start_server):
         server.stop()  # nor does its end wait for long
     finally:
         hanging.close()
+
+
+def test_a_collector_over_https_is_checked(start_server, tmp_path):
+    authority = Authority(tmp_path)
+    strict = Receiver(authority)
+    try:
+        servers = [start_server(flags=["--log", "none", "--otlp-endpoint", strict.url],
+                                environment={**FAST, "OTEL_EXPORTER_OTLP_CERTIFICATE": str(ca)})
+                   for ca in (authority.certificate, Authority(tmp_path, "other").certificate)]
+        traces = []
+        for server in servers:
+            parent, trace, _ = context()
+            server.post(TEXT, json=GOOD, headers={"traceparent": parent})
+            traces.append(trace)
+        spans_of(strict, traces[0])
+        wait_until(lambda: counted(servers[1], 'saccade_trace_exports_total{outcome="failed"}') > 0, 20, "the collector refused")
+        assert not strict.of(traces[1])
+        assert "certificate" in servers[1].stderr()
+    finally:
+        strict.close()
 
 
 def test_a_collector_that_is_busy_is_asked_again(start_server):

@@ -53,11 +53,11 @@ class SigningKey:
 
 
 class Issuer:
-    """`answer` is what GET /keys gives; None: 500. `fetches` counts the questions."""
+    """`answer` is what GET /keys gives; None: 500. `fetches` counts the questions. `authority`: it speaks TLS."""
 
     NAME = "https://issuer.example"
 
-    def __init__(self, *keys):
+    def __init__(self, *keys, authority=None):
         self.fetches, self.answer = 0, None
         self.publish(*keys)
         issuer = self
@@ -76,8 +76,10 @@ class Issuer:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if authority:
+            authority.serve_tls(self.server)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/keys"
+        self.url = f"{'https' if authority else 'http'}://127.0.0.1:{self.server.server_port}/keys"
 
     def publish(self, *keys):
         self.answer = json.dumps({"keys": [key.public() for key in keys]}).encode() if keys else None

@@ -37,6 +37,7 @@ TEST(TraceSettings, OpenTelemetrysVariablesAreHeeded) {
             {"OTEL_SERVICE_NAME", "digits"},
             {"OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test,service.name=other,x=a%2Cb"},
             {"OTEL_EXPORTER_OTLP_HEADERS", "api-key=s%20t , other=1"},
+            {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/etc/ca.pem"},
             {"OTEL_TRACES_SAMPLER", "traceidratio"},
             {"OTEL_TRACES_SAMPLER_ARG", "0"},
             {"OTEL_BSP_MAX_QUEUE_SIZE", "100"},
@@ -50,6 +51,7 @@ TEST(TraceSettings, OpenTelemetrysVariablesAreHeeded) {
   EXPECT_EQ(settings->resource, resource);
   const std::vector<std::pair<std::string, std::string>> headers{{"api-key", "s t"}, {"other", "1"}};
   EXPECT_EQ(settings->headers, headers);
+  EXPECT_EQ(settings->ca, "/etc/ca.pem");
   EXPECT_FALSE(settings->sampler.samples({}, nullptr));
   EXPECT_EQ(settings->queue, 100U);
   EXPECT_EQ(settings->batch, 100U);  // never more than the queue holds
