@@ -8,6 +8,8 @@ namespace {
 
 // Throughputs this close are one: the next measurement may order them otherwise.
 constexpr double kSame = 0.97;
+// Of the throughput with more threads in all runs, where a lone request may have them without that.
+constexpr double kSplitCounts = 0.9;
 // What a lone run with more threads may take of one with fewer, to be worth a session of its own.
 constexpr double kClearlyShorter = 0.9;
 // How often a run has to fit into the objective.
@@ -29,18 +31,21 @@ std::string rate_text(double per_second) {
   return rounded(per_second < 100 ? "%.1f/s" : "%.0f/s", per_second);
 }
 
-std::size_t shortest_alone(std::span<const CandidateFigures> figures, double least_per_second,
-                           const request::Objective& objective) {
+std::size_t shortest_alone(std::span<const CandidateFigures> figures) {
   std::size_t best = figures.size();
   for (std::size_t i = 0; i < figures.size(); ++i) {
     if (!figures[i].measured) continue;
-    if (least_per_second > 0) {
-      const auto* size = best_size(figures[i], objective);
-      if (size == nullptr || size->per_second < least_per_second) continue;
-    }
     if (best == figures.size() || figures[i].alone < figures[best].alone) best = i;
   }
   return best == figures.size() ? 0 : best;
+}
+
+// Whether the same engine was measured with fewer threads, too.
+bool is_split(std::span<const CandidateFigures> figures, const EngineCandidate& candidate) {
+  return std::ranges::any_of(figures, [&](const CandidateFigures& one) {
+    return one.measured && one.candidate.engine == candidate.engine &&
+           one.candidate.threads < candidate.threads;
+  });
 }
 
 }  // namespace
@@ -67,13 +72,27 @@ const CandidateFigures::Size* best_size(const CandidateFigures& figures,
   return best;
 }
 
-std::size_t choose(std::span<const CandidateFigures> figures, const request::Objective& objective) {
+std::size_t choose(std::span<const CandidateFigures> figures, const request::Objective& objective,
+                   bool lone_sessions) {
+  // What a candidate counts for; 0: not at all.
+  const auto worth = [&](const CandidateFigures& one) {
+    const auto* size = one.measured ? best_size(one, objective) : nullptr;
+    if (size == nullptr) return 0.0;
+    return size->per_second * (lone_sessions && is_split(figures, one.candidate) ? kSplitCounts : 1);
+  };
   double most = 0;
-  for (const CandidateFigures& one : figures) {
-    if (!one.measured) continue;
-    if (const auto* size = best_size(one, objective)) most = std::max(most, size->per_second);
+  for (const CandidateFigures& one : figures) most = std::max(most, worth(one));
+  if (most == 0) return shortest_alone(figures);
+  std::size_t best = figures.size();
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    if (worth(figures[i]) < most * kSame) continue;
+    const auto better = [&](const CandidateFigures& mine, const CandidateFigures& other) {
+      if (lone_sessions) return mine.sizes.front().per_second > other.sizes.front().per_second;
+      return mine.alone < other.alone;
+    };
+    if (best == figures.size() || better(figures[i], figures[best])) best = i;
   }
-  return shortest_alone(figures, most * kSame, objective);
+  return best;
 }
 
 int lone_threads(std::span<const CandidateFigures> figures, std::size_t chosen) {

@@ -3,9 +3,11 @@
 //
 // The rule. Without an objective: the highest throughput, all instances side by side, at the batch size that
 // is best for the candidate; of those within 3 % of it, which nobody can tell apart, the one whose lone run
-// is shortest. With an objective: the same, among batch sizes whose run fits twice into it, as a request that
-// just missed a run waits for that one and is in the next. Where no size of any candidate does, the shortest
-// lone run.
+// is shortest. Where a request that has the machine to itself may have threads of its own (below), its run
+// says nothing for more threads in all runs: they are taken where they do a tenth more, and of those that
+// nobody can tell apart the one that does the most single items. With an objective: the same, among batch
+// sizes whose run fits twice into it, as a request that just missed a run waits for that one and is in the
+// next. Where no size of any candidate does, the shortest lone run.
 //
 // So threads within a run, which cost throughput as a rule, are taken for all runs where an objective needs
 // them and not otherwise: under load they would be paid for by everybody. A request that has the machine to
@@ -55,8 +57,10 @@ struct CandidateFigures {
 // The size with the highest throughput among those whose run fits; null where none does.
 const CandidateFigures::Size* best_size(const CandidateFigures& figures, const request::Objective& objective);
 
-// The index of the one to take. 0 where none was measured; `figures` is not empty.
-std::size_t choose(std::span<const CandidateFigures> figures, const request::Objective& objective);
+// The index of the one to take. 0 where none was measured; `figures` is not empty. `lone_sessions`: a request
+// that has the machine to itself may have more threads than others.
+std::size_t choose(std::span<const CandidateFigures> figures, const request::Objective& objective,
+                   bool lone_sessions);
 
 // With how many threads the `chosen` engine runs a request that nothing else runs beside: those of its
 // shortest lone run, or the chosen ones where that is not shorter by a tenth.

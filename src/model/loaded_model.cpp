@@ -4,7 +4,6 @@
 
 #include "model/cache_identity.h"
 #include "model/completed_config.h"
-#include "model/content_hash.h"
 #include "model/guard_settings.h"
 #include "model/open_model.h"
 #include "model/profile.h"
@@ -18,9 +17,6 @@ namespace saccade::model {
 namespace {
 
 using Sessions = std::vector<std::unique_ptr<engine::Session>>;
-
-// A model whose files are larger is not held in memory a second time for the sake of lone requests.
-constexpr std::uintmax_t kMostHeldTwice = std::uintmax_t{256} << 20;
 
 // The opened one and those beside it: `count` for the loops; in the pool those that are always there, as it
 // makes more by share(). Where that can't be done all are opened now: later the file may be another one.
@@ -40,11 +36,10 @@ base::Result<Sessions> sessions_of(const ModelSource& source, OpenedModel& opene
 }
 
 // For a request that has the machine to itself: one more session, with more threads. Null where that would
-// change nothing, or where its copy of the weights would take much memory.
+// change nothing.
 base::Result<std::unique_ptr<engine::Session>> lone_session(const ModelSource& source,
                                                             const OpenedModel& opened) {
   if (opened.lone_threads <= opened.options.threads) return nullptr;
-  if (content_size(source.file) > kMostHeldTwice) return nullptr;
   engine::SessionOptions options = opened.options;
   options.threads = opened.lone_threads;
   options.nice = schedule::kLongNice;
@@ -93,6 +88,7 @@ base::Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const ModelSource& 
   }
 
   completed.policy.measured = profile(*sessions->front(), *opened, on_loops ? 1 : count);
+  completed.policy.measured_is_guess = takes_any_size(*completed.signature);
   completed.probed.sample.clear();
 
   auto ended = std::make_shared<Ended>();

@@ -29,20 +29,14 @@ constexpr double kOwnProcessor = 0.85;
 // An engine whose lone run takes so many times the shortest one's is not opened again with more threads.
 constexpr double kHopeless = 3;
 constexpr int kRunsToDespair = 3;
+// A model whose files are larger is not held in memory a second time for the sake of lone requests.
+constexpr std::uintmax_t kMostHeldTwice = std::uintmax_t{256} << 20;
 // Runs shorter than this cost less than handing them to another thread, which every candidate but the first
 // does.
 constexpr base::Duration kTooShortToHandOver = std::chrono::microseconds(10);
 
 std::string where(const ModelSource& source) {
   return "model \"" + source.name + "\" version " + source.version;
-}
-
-// Whether requests can be of any size: then a made-up one tells little about how long a real one takes.
-bool takes_any_size(const request::ModelSignature& signature) {
-  return std::ranges::any_of(signature.inputs, [&](const request::TensorSpec& input) {
-    const bool batch_first = signature.batches() && input.shape.rank() > 0;
-    return (batch_first ? input.shape.without_first() : input.shape).has_free_dimension();
-  });
 }
 
 // Why an engine is not taken.
@@ -184,10 +178,13 @@ class Opening {
     if (settings_.lone_threads) opened_.lone_threads = *settings_.lone_threads;
     if (opened_.lone_threads == 0) opened_.lone_threads = static_cast<int>(options_.processors);
     const bool on_cpu = opened_.options.device == engine::Device::kCpu;
-    if (!on_cpu || opened_.options.threads == 0 || opened_.lone_threads < opened_.options.threads) {
+    if (!on_cpu || opened_.options.threads == 0 || opened_.lone_threads < opened_.options.threads ||
+        !may_be_held_twice()) {
       opened_.lone_threads = opened_.options.threads;
     }
   }
+
+  bool may_be_held_twice() const { return content_size(source_.file) <= kMostHeldTwice; }
 
   void choose_candidate() {
     const std::vector<EngineCandidate> all = candidates();
@@ -296,7 +293,7 @@ class Opening {
       observe::log_info("{}: measuring {}, for {:.1f} s as a rule at most …", where(source_), list(ready),
                         base::seconds(options_.engine_budget));
       opened_.figures = measure(ready, limits(), ground);
-      best = choose(opened_.figures, opened_.completed.policy.objective);
+      best = choose(opened_.figures, opened_.completed.policy.objective, may_be_held_twice());
       say(base::now() - start, ready[best]);
     } else {
       opened_.figures = {{.candidate = ready[0], .alone = {}, .sizes = {}}};
@@ -449,6 +446,13 @@ base::Result<std::vector<Engine*>> engines_for(const ModelSource& source, const 
                                   source.file.filename().string());
   }
   return std::vector<Engine*>{*found};
+}
+
+bool takes_any_size(const request::ModelSignature& signature) {
+  return std::ranges::any_of(signature.inputs, [&](const request::TensorSpec& input) {
+    const bool batch_first = signature.batches() && input.shape.rank() > 0;
+    return (batch_first ? input.shape.without_first() : input.shape).has_free_dimension();
+  });
 }
 
 bool runs_on_loops(const ModelSource& source, const CompletedModel& completed, int threads,

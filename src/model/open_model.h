@@ -42,6 +42,9 @@ base::Result<std::vector<engine::Engine*>> engines_for(const ModelSource& source
                                                        const engine::EngineSet& engines,
                                                        const std::string& engine);
 
+// Whether requests can be of any size: then a made-up one tells little about how long a real one takes.
+bool takes_any_size(const request::ModelSignature& signature);
+
 // Whether a model is to run where its requests are decoded: a run is short, on one thread, and nothing asks
 // for more.
 bool runs_on_loops(const ModelSource& source, const CompletedModel& completed, int threads,

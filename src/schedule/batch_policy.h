@@ -45,6 +45,7 @@ struct BatchPolicy {
   QueuePolicy queue;
   std::map<std::uint64_t, QueuePolicy> level_queues;  // of the levels that have one of their own
   std::vector<MeasuredRun> measured;                  // at the load; may be empty: all is learnt from traffic
+  bool measured_is_guess = false;                     // of inputs of a size that real ones may not have
 };
 
 }  // namespace saccade::schedule

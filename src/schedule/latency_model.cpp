@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace saccade::schedule {
 namespace {
@@ -15,7 +16,13 @@ constexpr double kLikelyAtFirst = 3;   // spreads above the mean
 constexpr double kQuantileStep = 0.5;  // spreads
 constexpr double kNoGain = 1.03;
 constexpr std::uint64_t kManyRuns = 256;  // after which a knot knows its own quantile
-constexpr std::uint64_t kTrusted = 8;     // runs after which a knot's mean is worth a decision
+// Runs after which a knot's mean is worth a decision, or the time of all of them: a long run averages by
+// itself what short ones need several for.
+constexpr std::uint64_t kTrusted = 8;
+constexpr double kTrustedTime = 20e6;  // nanoseconds
+constexpr std::uint64_t kLooks = 16;   // short runs between two looks at what is worth batching
+constexpr base::Duration kLongRun = std::chrono::milliseconds(1);
+constexpr int kScalings = 8;  // runs that guesses are scaled by
 
 base::Duration whole(double nanoseconds) {
   return base::Duration(static_cast<base::Duration::rep>(nanoseconds));
@@ -34,7 +41,8 @@ std::vector<std::int64_t> knots_up_to(std::int64_t most) {
 
 }  // namespace
 
-LatencyModel::LatencyModel(std::int64_t most, double quantile, const std::vector<MeasuredRun>& measured)
+LatencyModel::LatencyModel(std::int64_t most, double quantile, const std::vector<MeasuredRun>& measured,
+                           bool guessed)
     : most_(std::max<std::int64_t>(most, 1)), quantile_(quantile), worth_(most_) {
   const std::vector<std::int64_t> sizes = knots_up_to(most_);
   size_ = sizes.size();
@@ -44,7 +52,19 @@ LatencyModel::LatencyModel(std::int64_t most, double quantile, const std::vector
     learn(run.items, run.time);
     knots_[nearest(run.items)].runs = kTrusted;
   }
+  for (std::size_t i = 0; i < size_; ++i) knots_[i].guessed = guessed && knots_[i].runs > 0;
+  if (guessed) scalings_ = kScalings;
   find_worth();
+}
+
+void LatencyModel::scale_guesses(double ratio) {
+  const double factor = std::pow(ratio, 1.0 / (kScalings - --scalings_));
+  for (std::size_t i = 0; i < size_; ++i) {
+    if (!knots_[i].guessed) continue;
+    for (std::atomic<double>* figure : {&knots_[i].mean, &knots_[i].spread, &knots_[i].likely}) {
+      figure->store(figure->load(std::memory_order_relaxed) * factor, std::memory_order_relaxed);
+    }
+  }
 }
 
 std::size_t LatencyModel::nearest(std::int64_t items) const {
@@ -69,7 +89,13 @@ void LatencyModel::learn(std::int64_t items, base::Duration time) {
   Knot& knot = knots_[nearest(items)];
   const double x =
       static_cast<double>(time.count()) * static_cast<double>(knot.items) / static_cast<double>(items);
-  const std::uint64_t runs = knot.runs.load(std::memory_order_relaxed) + 1;
+  if (scalings_ > 0) {
+    if (const base::Duration thought = this->time(items).mean; thought.count() > 0) {
+      scale_guesses(static_cast<double>(time.count()) / static_cast<double>(thought.count()));
+    }
+  }
+  const std::uint64_t runs =
+      std::exchange(knot.guessed, false) ? 1 : knot.runs.load(std::memory_order_relaxed) + 1;
   double mean = knot.mean.load(std::memory_order_relaxed);
   double spread = knot.spread.load(std::memory_order_relaxed);
   double likely = knot.likely.load(std::memory_order_relaxed);
@@ -103,7 +129,13 @@ void LatencyModel::learn(std::int64_t items, base::Duration time) {
   knot.spread.store(spread, std::memory_order_relaxed);
   knot.likely.store(likely, std::memory_order_relaxed);
   knot.runs.store(runs, std::memory_order_relaxed);
-  if (++learnt_ % 16 == 0) find_worth();
+  if (++learnt_ % kLooks == 0 || time >= kLongRun) find_worth();
+}
+
+bool LatencyModel::trusted(const Knot& knot) const {
+  const std::uint64_t runs = knot.runs.load(std::memory_order_relaxed);
+  return runs >= kTrusted ||
+         static_cast<double>(runs) * knot.mean.load(std::memory_order_relaxed) >= kTrustedTime;
 }
 
 double LatencyModel::likely(const Knot& knot) const {
@@ -156,18 +188,15 @@ void LatencyModel::find_worth() {
   const auto per_item = [&](std::size_t i) {
     return knots_[i].mean.load(std::memory_order_relaxed) / static_cast<double>(knots_[i].items);
   };
-  const auto trusted = [&](std::size_t i) {
-    return knots_[i].runs.load(std::memory_order_relaxed) >= kTrusted;
-  };
   for (std::size_t i = 0; i < size_; ++i) {
-    if (!trusted(i)) continue;
+    if (!trusted(knots_[i])) continue;
     if (last == size_ || per_item(i) < best) best = per_item(i);
     last = i;
   }
   std::int64_t worth = most_;
   for (std::size_t i = 0; i < size_ && last < size_; ++i) {
-    if (!trusted(i) || per_item(i) > kNoGain * best) continue;
-    if (i != last) worth = knots_[i].items;
+    if (!trusted(knots_[i]) || per_item(i) > kNoGain * best) continue;
+    worth = i != last ? knots_[i].items : std::min(2 * knots_[i].items, most_);
     break;
   }
   worth_.store(worth, std::memory_order_relaxed);

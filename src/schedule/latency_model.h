@@ -16,6 +16,10 @@
 //           mean + 3 spreads. A knot that has not seen many runs borrows from the others what the machine's
 //           hold-ups add to a run of any size: the same quantile of x - mean over all runs.
 //
+// What was measured with made-up inputs of a size that real ones may not have (a model that takes pictures of
+// any size) is a guess. The first runs scale all guesses alike, by the geometric mean of how far they are
+// off, and a guess's own first run takes its place.
+//
 // One thread at a time learns; any thread may read.
 #pragma once
 
@@ -38,8 +42,9 @@ class LatencyModel {
     base::Duration likely{0};  // at the quantile; never below the mean
   };
 
-  // `most`: items that a run can carry, at least 1.
-  LatencyModel(std::int64_t most, double quantile, const std::vector<MeasuredRun>& measured = {});
+  // `most`: items that a run can carry, at least 1. `guessed`: `measured` is of made-up sizes.
+  LatencyModel(std::int64_t most, double quantile, const std::vector<MeasuredRun>& measured = {},
+               bool guessed = false);
 
   void learn(std::int64_t items, base::Duration time);
 
@@ -50,7 +55,8 @@ class LatencyModel {
   // memory).
   base::Duration left(std::int64_t items, base::Duration gone) const;
   // The size beyond which a larger run pays no more per item: the smallest of those known that costs at most
-  // 3 % more per item than the best of them. `most` where no larger size than the best is known.
+  // 3 % more per item than the best of them. Twice the best where no larger size is known, and `most` where
+  // none is.
   std::int64_t worth_batching() const { return worth_.load(std::memory_order_relaxed); }
   std::int64_t most() const { return most_; }
 
@@ -59,6 +65,7 @@ class LatencyModel {
  private:
   struct Knot {
     std::int64_t items = 0;
+    bool guessed = false;
     std::atomic<std::uint64_t> runs{0};
     // Nanoseconds.
     std::atomic<double> mean{0};
@@ -67,6 +74,8 @@ class LatencyModel {
   };
   std::size_t nearest(std::int64_t items) const;
   void find_worth();
+  void scale_guesses(double ratio);
+  bool trusted(const Knot& knot) const;
 
   double likely(const Knot& knot) const;
 
@@ -75,6 +84,7 @@ class LatencyModel {
   std::size_t size_ = 0;
   std::unique_ptr<Knot[]> knots_;  // ascending by items; size_ of them, the last is most_
   std::uint64_t learnt_ = 0;
+  int scalings_ = 0;  // of guesses that are still to come
   double excess_spread_ = 0;
   std::atomic<double> hold_up_{0};  // nanoseconds: mean of what held up runs took longer
   std::atomic<double> excess_{0};   // nanoseconds

@@ -51,7 +51,8 @@ Planner::Planner(const BatchPolicy& policy, std::shared_ptr<ModelMetrics> metric
       objective_(policy.objective),
       metrics_(std::move(metrics)),
       admission_(std::make_shared<Admission>(policy.objective)),
-      latency_(std::max<std::int64_t>(policy.max_batch_size, 1), policy.objective.quantile, policy.measured),
+      latency_(std::max<std::int64_t>(policy.max_batch_size, 1), policy.objective.quantile, policy.measured,
+               policy.measured_is_guess),
       queue_(policy, &latency_) {
   set_instances(instances);
   settle_size();

@@ -14,8 +14,9 @@ CandidateFigures figures(const char* engine, int threads, std::size_t instances,
       .candidate = {engine, threads, instances}, .alone = alone, .sizes = std::move(sizes), .measured = true};
 }
 
-std::string chosen(const std::vector<CandidateFigures>& all, const request::Objective& objective = {}) {
-  return to_text(all[choose(all, objective)].candidate);
+std::string chosen(const std::vector<CandidateFigures>& all, const request::Objective& objective = {},
+                   bool lone_sessions = false) {
+  return to_text(all[choose(all, objective, lone_sessions)].candidate);
 }
 
 TEST(EngineChoice, TakesTheHighestThroughputAtTheBestBatchSize) {
@@ -30,6 +31,25 @@ TEST(EngineChoice, OfEqualThroughputsTheShorterLoneRun) {
   EXPECT_EQ(chosen({figures("a", 1, 2, 10ms, {{1, 200}}), figures("a", 2, 1, 5400us, {{1, 185}})}),
             "a/1 thread")
       << "8 % are not equal";
+}
+
+TEST(EngineChoice, WhereALoneRequestMayHaveThemMoreThreadsForAllMustDoATenthMore) {
+  const auto pick = [](double singles, double in_batches) {
+    return chosen({figures("a", 1, 2, 10ms, {{1, 200}, {8, 190}}),
+                   figures("a", 2, 1, 5100us, {{1, singles}, {8, in_batches}})},
+                  {}, true);
+  };
+  EXPECT_EQ(pick(196, 210), "a/1 thread");
+  EXPECT_EQ(pick(150, 225), "a/1 thread") << "a little more than a tenth can be noise";
+  EXPECT_EQ(pick(150, 240), "a/2 threads");
+  EXPECT_EQ(pick(226, 150), "a/2 threads") << "of two that nobody can tell apart";
+  EXPECT_EQ(chosen({figures("a", 1, 2, 10ms, {{1, 200}}), figures("a", 2, 1, 6ms, {{1, 160}})},
+                   {.latency = 15ms}, true),
+            "a/2 threads")
+      << "the objective needs it";
+  EXPECT_EQ(chosen({figures("a", 1, 2, 10ms, {{1, 200}}), figures("b", 2, 1, 9ms, {{1, 210}})}, {}, true),
+            "b/2 threads")
+      << "an engine of its own";
 }
 
 TEST(EngineChoice, AnObjectiveMustHoldTwoRuns) {

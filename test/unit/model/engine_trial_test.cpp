@@ -90,7 +90,7 @@ TEST(EngineTrial, ABusyMachineGetsMoreTurnsAndTheBetterOneIsFoundNevertheless) {
     const auto figures = ground.measure();
     most_turns = std::max(most_turns, ground.beside[0][1]);
     most_noise = std::max(most_noise, figures[0].noise);
-    EXPECT_EQ(choose(figures, {}), 0U) << seed;
+    EXPECT_EQ(choose(figures, {}, false), 0U) << seed;
     EXPECT_LE(ground.taken(), 2200ms) << "bounded nevertheless";
   }
   EXPECT_GT(most_turns, 12);
@@ -151,7 +151,7 @@ TEST(EngineTrial, ASlowModelEndsNevertheless) {
   const auto figures = ground.measure({1, 8});
   EXPECT_LE(ground.taken(), 14s);
   EXPECT_EQ(ground.beside[0][8], 0);
-  EXPECT_EQ(choose(figures, {}), 0U);
+  EXPECT_EQ(choose(figures, {}, false), 0U);
 }
 
 }  // namespace

@@ -64,6 +64,40 @@ TEST(LatencyModel, BatchesAreWorthItAsFarAsTheyCostLessPerItem) {
   EXPECT_EQ(level.worth_batching(), 1) << "the smallest of those that cost the same";
 }
 
+TEST(LatencyModel, LargerSizesThanAreKnownAreTriedStepByStep) {
+  LatencyModel model(64, kQuantile);
+  EXPECT_EQ(model.worth_batching(), 64) << "nothing is known";
+  learn(model, 1, 10us);
+  learn(model, 8, 40us);
+  EXPECT_EQ(model.worth_batching(), 16);
+  learn(model, 16, 60us);
+  EXPECT_EQ(model.worth_batching(), 32);
+  learn(model, 32, 240us);
+  EXPECT_EQ(model.worth_batching(), 16);
+}
+
+TEST(LatencyModel, OneLongRunSaysEnough) {
+  LatencyModel model(64, kQuantile, {{1, 20ms}, {8, 100ms}});
+  EXPECT_EQ(model.worth_batching(), 16);
+  model.learn(16, 800ms);
+  EXPECT_EQ(model.worth_batching(), 8);
+}
+
+TEST(LatencyModel, GuessesAreScaledByTheFirstRuns) {
+  LatencyModel model(8, kQuantile, {{1, 10ms}, {8, 40ms}}, true);
+  EXPECT_EQ(model.time(8).mean, 40ms);
+  model.learn(1, 30ms);
+  EXPECT_NEAR(base::seconds(model.time(1).mean), .030, 1e-6);
+  EXPECT_NEAR(base::seconds(model.time(8).mean), .120, 1e-6);
+  EXPECT_EQ(model.worth_batching(), 8);
+  model.learn(8, 360ms);
+  EXPECT_NEAR(base::seconds(model.time(8).mean), .360, 1e-6) << "its own run takes a guess's place";
+  EXPECT_EQ(model.worth_batching(), 1);
+  const LatencyModel::Time known = model.time(8);
+  learn(model, 1, 30ms);
+  EXPECT_EQ(model.time(8).mean, known.mean) << "what was seen is not scaled";
+}
+
 TEST(LatencyModel, SaysWhatARunNeedsYet) {
   LatencyModel model(1, kQuantile);
   learn(model, 1, 10ms);
