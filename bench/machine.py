@@ -39,6 +39,20 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def await_quiet(most_s: float = 60) -> None:
+    """Until the processors have had next to nothing to do for a second."""
+    def busy() -> float:
+        ticks = [int(text) for text in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return sum(ticks) - ticks[3] - ticks[4]  # all but idle and waiting for a disk
+
+    end = time.monotonic() + most_s
+    while time.monotonic() < end:
+        before = busy()
+        time.sleep(1)
+        if busy() - before < 0.1 * TICKS:
+            return
+
+
 class Family:
     """A process and everything that it has started, however far that has moved away.
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import cases
 import loads
 import tables
-from machine import ROOT, Stop, circumstances, shown
+from machine import ROOT, Stop, await_quiet, circumstances, shown
 from servers import ROWS, SERVERS, Running, Settings, Target
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -86,6 +86,8 @@ def start(model: cases.Model, names: list[str], asked_for: bool, settings: Setti
         if not rows or (server.digits_only and model.name != "digits"):
             continue
         try:
+            if server is SERVERS[0]:
+                await_quiet()  # the last model's servers may be ending yet
             one = Running(server, model, settings)
         except Stop as reason:
             if asked_for:
@@ -94,7 +96,7 @@ def start(model: cases.Model, names: list[str], asked_for: bool, settings: Setti
             continue
         stack.callback(one.family.stop)
         running.append((one, [Target(row, one, model, requests[row.form]) for row in rows]))
-        if server is SERVERS[0]:  # measures the machine while it starts, which nobody is to disturb
+        if server is SERVERS[0]:  # measures engines and threads while it starts, which nobody is to disturb
             one.wait_until(running[0][1][0])
     for one, targets in running:  # the others start at the same time
         one.wait_until(targets[0])

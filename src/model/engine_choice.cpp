@@ -95,7 +95,7 @@ std::size_t choose(std::span<const CandidateFigures> figures, const request::Obj
   return best;
 }
 
-int lone_threads(std::span<const CandidateFigures> figures, std::size_t chosen) {
+int lone_threads(std::span<const CandidateFigures> figures, std::size_t chosen, bool doubtful) {
   const CandidateFigures& usual = figures[chosen];
   int threads = usual.candidate.threads;
   if (!usual.measured) return threads;
@@ -103,6 +103,10 @@ int lone_threads(std::span<const CandidateFigures> figures, std::size_t chosen) 
   for (const CandidateFigures& one : figures) {
     if (!one.measured || one.candidate.engine != usual.candidate.engine) continue;
     if (one.candidate.threads <= usual.candidate.threads) continue;
+    if (doubtful) {
+      threads = std::max(threads, one.candidate.threads);
+      continue;
+    }
     if (static_cast<double>(one.alone.count()) >= shortest) continue;
     threads = one.candidate.threads;
     shortest = static_cast<double>(one.alone.count());

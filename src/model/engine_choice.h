@@ -63,8 +63,9 @@ std::size_t choose(std::span<const CandidateFigures> figures, const request::Obj
                    bool lone_sessions);
 
 // With how many threads the `chosen` engine runs a request that nothing else runs beside: those of its
-// shortest lone run, or the chosen ones where that is not shorter by a tenth.
-int lone_threads(std::span<const CandidateFigures> figures, std::size_t chosen);
+// shortest lone run, or the chosen ones where that is not shorter by a tenth. `doubtful`: the machine was
+// busy, so that lone runs say little; then the most there are, as the scheduler finds out whether they pay.
+int lone_threads(std::span<const CandidateFigures> figures, std::size_t chosen, bool doubtful);
 
 // "41 µs alone, 60210/s, 74880/s in batches of 8"
 std::string to_text(const CandidateFigures& figures);

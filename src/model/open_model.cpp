@@ -313,7 +313,7 @@ class Opening {
           "their time; what was found is kept for an hour only",
           where(source_), noise * 100, share * 100);
     }
-    opened_.lone_threads = lone_threads(opened_.figures, best);
+    opened_.lone_threads = lone_threads(opened_.figures, best, doubtful);
     if (!key.empty()) {
       options_.choices->keep(
           key, {ready[best], to_text(opened_.figures[best]), warning, doubtful, opened_.lone_threads});

@@ -13,24 +13,34 @@ namespace {
 constexpr std::int64_t kPicture = 224;
 constexpr std::int64_t kSequence = 64;
 constexpr base::Duration kLongestRun = std::chrono::milliseconds(100);
-// Runs per second of one session, from its first run's begin to its last one's end; 0: one failed.
-double run_for(engine::Session& session, const std::vector<tensor::TensorView>& views, base::Duration slice) {
-  const base::TimePoint start = base::now();
-  base::TimePoint end = start;
-  int runs = 0;
-  do {
-    if (!session.run(views)) return 0;
-    ++runs;
-    end = base::now();
-  } while (end - start < slice);
-  return runs / std::max(base::seconds(end - start), 1e-9);
-}
 
 // Of a processor, that the calling thread has had.
 base::Duration thread_time() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+// What one session did, from its first run's begin to its last one's end.
+struct Pace {
+  double per_second = 0;  // runs; 0: one failed
+  base::Duration ran{0};
+  base::Duration had_processor{0};  // its thread
+};
+
+Pace run_for(engine::Session& session, const std::vector<tensor::TensorView>& views, base::Duration slice) {
+  const base::TimePoint start = base::now();
+  const base::Duration processor_before = thread_time();
+  base::TimePoint end = start;
+  int runs = 0;
+  do {
+    if (!session.run(views)) return {};
+    ++runs;
+    end = base::now();
+  } while (end - start < slice);
+  return {.per_second = runs / std::max(base::seconds(end - start), 1e-9),
+          .ran = end - start,
+          .had_processor = thread_time() - processor_before};
 }
 
 }  // namespace
@@ -102,9 +112,9 @@ std::optional<double> SessionGround::run_beside(std::size_t candidate, std::int6
   if (!warm_up(candidate, items)) return std::nullopt;
   const auto views = tensor::views_of(inputs(items));
   Sessions& sessions = candidates_[candidate];
-  std::vector<double> rates(sessions.size());
+  std::vector<Pace> paces(sessions.size());
   if (sessions.size() == 1) {
-    rates[0] = run_for(*sessions[0], views, slice);
+    paces[0] = run_for(*sessions[0], views, slice);
   } else {
     std::latch together(static_cast<std::ptrdiff_t>(sessions.size()));
     std::vector<std::jthread> threads;
@@ -112,14 +122,17 @@ std::optional<double> SessionGround::run_beside(std::size_t candidate, std::int6
     for (std::size_t i = 0; i < sessions.size(); ++i) {
       threads.emplace_back([&, i] {
         together.arrive_and_wait();
-        rates[i] = run_for(*sessions[i], views, slice);
+        paces[i] = run_for(*sessions[i], views, slice);
       });
     }
   }
   double sum = 0;
-  for (const double rate : rates) {
-    if (rate <= 0) return std::nullopt;
-    sum += rate * static_cast<double>(items);
+  for (const Pace& pace : paces) {
+    if (pace.per_second <= 0) return std::nullopt;
+    sum += pace.per_second * static_cast<double>(items);
+    if (!sessions.front()->runs_on_caller()) continue;
+    ran_ += pace.ran;
+    had_processor_ += pace.had_processor;
   }
   return sum;
 }

@@ -28,8 +28,8 @@ class SessionGround final : public TrialGround {
   std::optional<base::Duration> run_alone(std::size_t candidate, base::Duration slice) override;
   std::optional<double> run_beside(std::size_t candidate, std::int64_t items, base::Duration slice) override;
 
-  // Which share of the time of lone runs they had a processor, where one thread does all of a run; below 1
-  // somebody else had it meanwhile. 1 where that isn't known.
+  // Which share of their time runs had a processor, where one thread does all of a run; below 1 somebody else
+  // had it meanwhile. 1 where that isn't known.
   double processor_share() const;
   // The first session of a candidate, for good.
   std::unique_ptr<engine::Session> take(std::size_t candidate) {
@@ -46,7 +46,7 @@ class SessionGround final : public TrialGround {
   const std::int64_t free_size_;
   std::map<std::int64_t, std::vector<tensor::Tensor>> inputs_;  // by the number of items
   std::map<std::pair<std::size_t, std::int64_t>, bool> warm_;
-  // Of lone runs on one thread.
+  // Of runs on one thread, alone and side by side.
   base::Duration ran_{0};
   base::Duration had_processor_{0};
 };

@@ -113,15 +113,15 @@ class InstanceScheduler final : public Scheduler, private RunPool::Work {
   // beside it, so that for one run at most there are more threads than processors.
   InstanceSet::Taken take_instance() {
     InstanceSet::Taken lone;
-    if (lone_threads_ > 0 && alone()) lone = instances_.take_lone();
+    if (lone_threads_ > 0 && goes_alone()) lone = instances_.take_lone();
     return lone != nullptr ? std::move(lone) : instances_.take();
   }
 
   // The model's own turns whose run has ended, and whose answer may be what brought this request, hold nobody
   // up.
-  bool alone() {
+  bool goes_alone() {
     const std::lock_guard lock(mutex_);
-    return planner_.waiting() == 1 && planner_.running() == 0 && pool_->alone(seat_);
+    return planner_.waiting() == 1 && planner_.running() == 0 && pool_->alone(seat_) && planner_.lone_pays();
   }
 
   bool run(base::Duration waited) override {

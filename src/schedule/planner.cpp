@@ -23,8 +23,11 @@ constexpr double kFlowTime = 0.5;  // seconds over which flows are averaged
 constexpr double kLongestGap = 1e9;
 constexpr std::uint64_t kExploreFirst = 64;  // batches between two of an odd size
 constexpr std::uint64_t kExploreLast = 1024;
-constexpr int kLoneRuns = 16;         // over which their mean goes, roughly
-constexpr double kMostUrgent = 0.98;  // share of the time above which nothing is left to those behind
+constexpr std::uint64_t kLoneRuns =
+    16;                             // over which their mean goes, and before which nothing is known of them
+constexpr double kLonePays = 0.95;  // of the usual time, that a lone run may take
+constexpr std::uint64_t kOtherWay = 256;  // requests alone between two that run the other way
+constexpr double kMostUrgent = 0.98;      // share of the time above which nothing is left to those behind
 
 Duration whole(double nanoseconds) {
   return Duration(static_cast<Duration::rep>(nanoseconds));
@@ -342,7 +345,8 @@ Planner::Run Planner::take(TimePoint now, std::vector<Job>& batch, std::vector<D
     for (std::size_t i = first; i < batch.size(); ++i) run.items += batch[i].items();
     // A larger batch than was thought of is no error: the queue makes none that is too large.
     run.lone = lone;
-    const Duration mean = lone && lone_run_.count() > 0 ? lone_run_ : latency_.time(run.items).mean;
+    const Duration usual = latency_.time(run.items).mean;
+    const Duration mean = lone && lone_runs_ > 0 ? whole(nanoseconds(usual) * lone_share_) : usual;
     for (std::size_t i = first; i < batch.size(); ++i)
       batch[i].promise.expected += mean - batch[i].promise.run;
     run.number = ++next_run_;
@@ -361,12 +365,25 @@ void Planner::ended(const Run& run, TimePoint now, bool failed) {
   std::erase_if(runs_, [&](const Run& other) { return other.number == run.number; });
   busy_time_ += nanoseconds(now - std::max(run.taken, counted_from_));
   if (!failed && run.lone) {
-    lone_run_ += ((now - run.taken) - lone_run_) / (lone_run_.count() > 0 ? kLoneRuns : 1);
+    learn_lone(run.items, now - run.taken);
   } else if (!failed) {
     latency_.learn(run.items, now - run.taken);
   }
   note_ready();
   publish();
+}
+
+void Planner::learn_lone(std::int64_t items, Duration time) {
+  const Duration usual = latency_.time(items).mean;
+  if (usual.count() <= 0) return;
+  lone_runs_ = std::min(lone_runs_ + 1, kLoneRuns);
+  lone_share_ += (nanoseconds(time) / nanoseconds(usual) - lone_share_) / static_cast<double>(lone_runs_);
+}
+
+bool Planner::lone_pays() {
+  if (lone_runs_ < kLoneRuns) return true;
+  const bool pays = lone_share_ < kLonePays;
+  return ++lone_asked_ % kOtherWay == 0 ? !pays : pays;
 }
 
 TimePoint Planner::start_by() const {

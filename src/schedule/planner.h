@@ -72,6 +72,10 @@ class Planner {
   // The run has ended and its instance is free again. `failed`: nothing is to be learnt from it.
   void ended(const Run& run, base::TimePoint now, bool failed = false);
 
+  // Whether a request that is alone should be run with more threads: its answer is there sooner, by what its
+  // runs took both ways. Now and then the other way is taken, so that both stay known.
+  bool lone_pays();
+
   // When the run of the most pressing one has to begin, if it is to be answered in time; max(): none presses.
   base::TimePoint start_by() const;
   // No request needs to be dropped before this.
@@ -126,6 +130,7 @@ class Planner {
   void shed_behind(std::uint64_t level, std::vector<Dropped>& dropped);
   void count(const std::vector<Dropped>& dropped, std::size_t from);
   std::int64_t next_size();
+  void learn_lone(std::int64_t items, base::Duration time);
   bool full_enough() const;
   base::TimePoint company_until(base::TimePoint now) const;
   void tick(base::TimePoint now);
@@ -154,7 +159,9 @@ class Planner {
   std::uint64_t explore_every_ = 0;
   std::int64_t explored_size_ = 0;
   bool explore_up_ = false;
-  base::Duration lone_run_{0};  // the mean of lone runs; 0: not known
+  double lone_share_ = 1;         // of the time that a run takes as all others do, a lone run's
+  std::uint64_t lone_runs_ = 0;   // that were learnt from
+  std::uint64_t lone_asked_ = 0;  // since then
 
   // Since the last tick.
   base::TimePoint counted_from_{};
