@@ -13,6 +13,7 @@ constexpr double kHeldUp = 4;          // spreads above the mean from which a ru
 constexpr double kLeastSpread = 0.01;  // of the mean, so that it can grow again
 constexpr double kFirstSpread = 0.05;
 constexpr double kLikelyAtFirst = 3;   // spreads above the mean
+constexpr double kLikelyAtMost = 6;    // the same, of a knot that hasn't seen many runs
 constexpr double kQuantileStep = 0.5;  // spreads
 constexpr double kNoGain = 1.03;
 constexpr std::uint64_t kManyRuns = 256;  // after which a knot knows its own quantile
@@ -52,6 +53,7 @@ LatencyModel::LatencyModel(std::int64_t most, double quantile, const std::vector
     learn(run.items, run.time);
     knots_[nearest(run.items)].runs = kTrusted;
   }
+  largest_run_ = 0;
   for (std::size_t i = 0; i < size_; ++i) knots_[i].guessed = guessed && knots_[i].runs > 0;
   if (guessed) scalings_ = kScalings;
   find_worth();
@@ -86,6 +88,7 @@ std::size_t LatencyModel::nearest(std::int64_t items) const {
 
 void LatencyModel::learn(std::int64_t items, base::Duration time) {
   if (items <= 0 || time.count() <= 0) return;
+  largest_run_ = std::max(largest_run_, items);
   Knot& knot = knots_[nearest(items)];
   const double x =
       static_cast<double>(time.count()) * static_cast<double>(knot.items) / static_cast<double>(items);
@@ -123,6 +126,8 @@ void LatencyModel::learn(std::int64_t items, base::Duration time) {
     mean += gain * (cut - mean);
     likely +=
         kQuantileStep * std::max(spread, (likely - mean) / 4) * (x > likely ? quantile_ : quantile_ - 1);
+    // A cold first run would be remembered for hundreds of others, as the quantile goes down so slowly.
+    if (runs < kManyRuns) likely = std::min(likely, mean + kLikelyAtMost * spread);
     likely = std::max(likely, mean);
   }
   knot.mean.store(mean, std::memory_order_relaxed);

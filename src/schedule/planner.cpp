@@ -73,6 +73,8 @@ void Planner::set_instances(std::size_t count) {
 void Planner::settle_size() {
   size_ = policy_.max_batch_size == 0 ? 1 : latency_.worth_batching();
   if (!objective_.stated()) return;
+  // A forecast is not to stand on batches whose gain is a guess: they grow as real runs show what they take.
+  if (policy_.measured_is_guess) size_ = std::clamp<std::int64_t>(size_, 1, 1 + latency_.largest_run());
   const int runs = policy_.priority_levels > 0 ? kRunsOfUrgent : kRuns;
   const Duration each = (budget() - admission_->after_run_likely()) / runs;
   while (size_ > 1 && latency_.time(size_).likely + whole(gap_) > each)

@@ -86,6 +86,7 @@ TEST(LatencyModel, OneLongRunSaysEnough) {
 TEST(LatencyModel, GuessesAreScaledByTheFirstRuns) {
   LatencyModel model(8, kQuantile, {{1, 10ms}, {8, 40ms}}, true);
   EXPECT_EQ(model.time(8).mean, 40ms);
+  EXPECT_EQ(model.largest_run(), 0);
   model.learn(1, 30ms);
   EXPECT_NEAR(base::seconds(model.time(1).mean), .030, 1e-6);
   EXPECT_NEAR(base::seconds(model.time(8).mean), .120, 1e-6);
@@ -93,9 +94,17 @@ TEST(LatencyModel, GuessesAreScaledByTheFirstRuns) {
   model.learn(8, 360ms);
   EXPECT_NEAR(base::seconds(model.time(8).mean), .360, 1e-6) << "its own run takes a guess's place";
   EXPECT_EQ(model.worth_batching(), 1);
+  EXPECT_EQ(model.largest_run(), 8);
   const LatencyModel::Time known = model.time(8);
   learn(model, 1, 30ms);
   EXPECT_EQ(model.time(8).mean, known.mean) << "what was seen is not scaled";
+}
+
+TEST(LatencyModel, AColdFirstRunIsForgottenSoon) {
+  LatencyModel model(1, kQuantile);
+  model.learn(1, 150ms);
+  learn(model, 1, 50ms, 60);
+  EXPECT_LT(model.time(1).likely, 100ms);
 }
 
 TEST(LatencyModel, SaysWhatARunNeedsYet) {
