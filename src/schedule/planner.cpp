@@ -26,8 +26,11 @@ constexpr std::uint64_t kExploreLast = 1024;
 constexpr std::uint64_t kLoneRuns =
     16;                             // over which their mean goes, and before which nothing is known of them
 constexpr double kLonePays = 0.95;  // of the usual time, that a lone run may take
-constexpr std::uint64_t kOtherWay = 256;  // requests alone between two that run the other way
-constexpr double kMostUrgent = 0.98;      // share of the time above which nothing is left to those behind
+// Requests alone between two that run the other way: seldom where that is the longer one, often where it may
+// have become the shorter one.
+constexpr std::uint64_t kTriesOfUsual = 256;
+constexpr std::uint64_t kTriesOfLone = 16;
+constexpr double kMostUrgent = 0.98;  // share of the time above which nothing is left to those behind
 
 Duration whole(double nanoseconds) {
   return Duration(static_cast<Duration::rep>(nanoseconds));
@@ -385,7 +388,7 @@ void Planner::learn_lone(std::int64_t items, Duration time) {
 bool Planner::lone_pays() {
   if (lone_runs_ < kLoneRuns) return true;
   const bool pays = lone_share_ < kLonePays;
-  return ++lone_asked_ % kOtherWay == 0 ? !pays : pays;
+  return ++lone_asked_ % (pays ? kTriesOfUsual : kTriesOfLone) == 0 ? !pays : pays;
 }
 
 TimePoint Planner::start_by() const {
