@@ -10,9 +10,9 @@
 // next. Where no size of any candidate does, the shortest lone run.
 //
 // So threads within a run, which cost throughput as a rule, are taken for all runs where an objective needs
-// them and not otherwise: under load they would be paid for by everybody. A request that has the machine to
-// itself is another matter: for it a second number of threads is chosen, if that makes its run clearly
-// shorter.
+// them or where they pay under load, and not for the sake of an idle machine: under load they would be paid
+// for by everybody. A request that has the machine to itself is another matter: for it a second number of
+// threads is chosen, if that makes its run clearly shorter.
 #pragma once
 
 #include <cstddef>

@@ -309,8 +309,7 @@ class Opening {
     if (doubtful) {
       observe::log_info(
           "{}: the machine was busy meanwhile: turns differed by {:.0f} %, runs had a processor for {:.0f} % "
-          "of "
-          "their time; what was found is kept for an hour only",
+          "of their time; what was found is kept for an hour only",
           where(source_), noise * 100, share * 100);
     }
     opened_.lone_threads = lone_threads(opened_.figures, best, doubtful);

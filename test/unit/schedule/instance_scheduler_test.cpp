@@ -15,7 +15,16 @@ namespace {
 using namespace std::chrono_literals;
 using Runs = std::vector<std::int64_t>;
 
-class InstanceScheduler : public OnInstances {};
+class InstanceScheduler : public OnInstances {
+ protected:
+  // A lone request's runs go to `split`.
+  std::unique_ptr<Scheduler> make_with_lone(FakeModel& split, const BatchPolicy& policy) {
+    return make_instance_scheduler(
+        pool_,
+        {.sessions = sessions_of(model_, 1), .lone = std::make_unique<FakeSession>(split), .lone_threads = 3},
+        policy, metrics_);
+  }
+};
 
 TEST_F(InstanceScheduler, WithoutDelayAnIdleInstanceStartsAtOnce) {
   const auto scheduler = make({.max_batch_size = 8});
@@ -71,10 +80,7 @@ TEST_F(InstanceScheduler, InstancesRunBesideEachOther) {
 
 TEST_F(InstanceScheduler, ALoneRequestHasASessionWithMoreThreads) {
   FakeModel split;
-  const auto scheduler = make_instance_scheduler(
-      pool_,
-      {.sessions = sessions_of(model_, 1), .lone = std::make_unique<FakeSession>(split), .lone_threads = 3},
-      {.max_instances = 2}, metrics_);
+  const auto scheduler = make_with_lone(split, {.max_instances = 2});
   EXPECT_EQ(scheduler->describe(), "up to 2 instances, 3 threads for a lone request");
   EXPECT_EQ(scheduler->report().lone_threads, 3U);
   for (int i = 0; i < 3; ++i) {
@@ -106,10 +112,7 @@ TEST_F(InstanceScheduler, NoRequestIsLoneWhileAnotherModelRuns) {
   const auto metrics = std::make_shared<ModelMetrics>(registry, "other", "1");
   FakeModel other;
   const auto others = make_instance_scheduler(pool_, {.sessions = sessions_of(other, 1)}, {}, metrics);
-  const auto scheduler = make_instance_scheduler(
-      pool_,
-      {.sessions = sessions_of(model_, 1), .lone = std::make_unique<FakeSession>(split), .lone_threads = 3},
-      {}, metrics_);
+  const auto scheduler = make_with_lone(split, {});
   other.shut();
   desk_.submit(*others, 1);
   other.await_runs(1);
@@ -122,10 +125,7 @@ TEST_F(InstanceScheduler, NoRequestIsLoneWhileAnotherModelRuns) {
 
 TEST_F(InstanceScheduler, LoneRunsSayNothingOfHowLongOthersTake) {
   FakeModel split;
-  const auto scheduler = make_instance_scheduler(
-      pool_,
-      {.sessions = sessions_of(model_, 1), .lone = std::make_unique<FakeSession>(split), .lone_threads = 3},
-      {.measured = {{1, 1h}}}, metrics_);
+  const auto scheduler = make_with_lone(split, {.measured = {{1, 1h}}});
   for (int i = 0; i < 20; ++i) {
     desk_.submit(*scheduler, 1);
     desk_.await_all();
