@@ -48,6 +48,40 @@ bool is_split(std::span<const CandidateFigures> figures, const EngineCandidate& 
   });
 }
 
+// The largest size that fits between one that was measured and fits, and one that does not; `from` where that
+// is `from` itself.
+CandidateFigures::Size largest_between(const CandidateFigures::Size& from, const CandidateFigures::Size& to,
+                                       std::size_t instances, double longest) {
+  const auto shorter = static_cast<double>(from.run(instances).count());
+  const auto longer = static_cast<double>(to.run(instances).count());
+  const double each = (longer - shorter) / static_cast<double>(to.items - from.items);
+  const auto more = static_cast<std::int64_t>((longest - shorter) / each);
+  const double run = shorter + each * static_cast<double>(more);
+  const std::int64_t items = from.items + more;
+  return {items, static_cast<double>(instances) * static_cast<double>(items) * 1e9 / run};
+}
+
+// The highest throughput among sizes whose run fits; 0 where none does.
+double throughput(const CandidateFigures& figures, const request::Objective& objective) {
+  const std::size_t instances = figures.candidate.instances;
+  const base::Duration longest = objective.stated() ? objective.latency / kRunsWithin : base::Duration::max();
+  double most = 0;
+  const CandidateFigures::Size* before = nullptr;
+  for (const CandidateFigures::Size& size : figures.sizes) {
+    if (size.run(instances) <= longest) {
+      most = std::max(most, size.per_second);
+      before = &size;
+      continue;
+    }
+    if (before != nullptr) {
+      most = std::max(
+          most, largest_between(*before, size, instances, static_cast<double>(longest.count())).per_second);
+    }
+    break;
+  }
+  return most;
+}
+
 }  // namespace
 
 std::string to_text(const EngineCandidate& candidate) {
@@ -61,24 +95,13 @@ base::Duration CandidateFigures::Size::run(std::size_t instances) const {
                                                          static_cast<double>(items) / per_second * 1e9));
 }
 
-const CandidateFigures::Size* best_size(const CandidateFigures& figures,
-                                        const request::Objective& objective) {
-  const CandidateFigures::Size* best = nullptr;
-  for (const CandidateFigures::Size& size : figures.sizes) {
-    if (objective.stated() && size.run(figures.candidate.instances) > objective.latency / kRunsWithin)
-      continue;
-    if (best == nullptr || size.per_second > best->per_second) best = &size;
-  }
-  return best;
-}
-
 std::size_t choose(std::span<const CandidateFigures> figures, const request::Objective& objective,
                    bool lone_sessions) {
   // What a candidate counts for; 0: not at all.
   const auto worth = [&](const CandidateFigures& one) {
-    const auto* size = one.measured ? best_size(one, objective) : nullptr;
-    if (size == nullptr) return 0.0;
-    return size->per_second * (lone_sessions && is_split(figures, one.candidate) ? kSplitCounts : 1);
+    if (!one.measured) return 0.0;
+    return throughput(one, objective) *
+           (lone_sessions && is_split(figures, one.candidate) ? kSplitCounts : 1);
   };
   double most = 0;
   for (const CandidateFigures& one : figures) most = std::max(most, worth(one));

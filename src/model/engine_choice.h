@@ -7,7 +7,8 @@
 // says nothing for more threads in all runs: they are taken where they do a tenth more, and of those that
 // nobody can tell apart the one that does the most single items. With an objective: the same, among batch
 // sizes whose run fits twice into it, as a request that just missed a run waits for that one and is in the
-// next. Where no size of any candidate does, the shortest lone run.
+// next; between two sizes that were measured a run's time is close to a straight line in its items. Where no
+// size of any candidate fits, the shortest lone run.
 //
 // So threads within a run, which cost throughput as a rule, are taken for all runs where an objective needs
 // them or where they pay under load, and not for the sake of an idle machine: under load they would be paid
@@ -53,9 +54,6 @@ struct CandidateFigures {
   bool measured = false;    // false: it failed, or the time was over before its turn
   bool given_up = false;    // early, as it was clearly slower than another
 };
-
-// The size with the highest throughput among those whose run fits; null where none does.
-const CandidateFigures::Size* best_size(const CandidateFigures& figures, const request::Objective& objective);
 
 // The index of the one to take. 0 where none was measured; `figures` is not empty. `lone_sessions`: a request
 // that has the machine to itself may have more threads than others.

@@ -208,7 +208,7 @@ class Opening {
     if (options_.choices == nullptr) return {};
     const auto hash = content_hash(source_.file);
     if (!hash) return {};
-    std::string key = "rule 3\nmodel " + *hash + "\nshapes";
+    std::string key = "rule 4\nmodel " + *hash + "\nshapes";
     for (const tensor::Shape& shape : opened_.completed.probed.item_shapes) key += " " + shape.text();
     const engine::SessionOptions& said = settings_.options;
     key += "\nbatch " + std::to_string(opened_.completed.policy.max_batch_size) + "\nsession " +

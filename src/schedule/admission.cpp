@@ -53,7 +53,7 @@ void Admission::answered(std::span<const Promise> promises, base::TimePoint now,
     ++held;
     ++tally.held;
     if (now > promise.limit) ++late;
-    if (now > promise.limit && promise.drop_after != base::TimePoint::max()) ++tally.broken;
+    if (now > promise.limit && promise.drop_after != base::TimePoint::max() && !promise.guess) ++tally.broken;
     if (promise.trial) {
       learn_trial(now <= promise.limit);
       if (now <= promise.limit) cautions_[place(promise.level)].ease();
@@ -65,7 +65,7 @@ void Admission::answered(std::span<const Promise> promises, base::TimePoint now,
     tally.near =
         tally.near || promise.expected + duration_of(caution(promise.level) * nanoseconds(promise.risk)) >
                           promise.limit - (promise.limit - promise.begun) / 4;
-    learn_error(promise, now);
+    if (!promise.guess) learn_error(promise, now);
   }
   add(answered_, promises.size());
   if (held == 0) return;
@@ -83,6 +83,7 @@ void Admission::answered(std::span<const Promise> promises, base::TimePoint now,
 }
 
 void Admission::broken(const Promise& promise) {
+  if (promise.guess) return;
   const std::lock_guard lock(mutex_);
   cautions_[place(promise.level)].judge(1, true, may_break_);
 }

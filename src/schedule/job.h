@@ -24,6 +24,7 @@ struct Promise {
   base::TimePoint ran{};                                // its run ended
   std::uint64_t level = 0;                              // its class
   bool forecast = false;                                // expected and risk are set
+  bool guess = false;  // from run times that no run had shown yet: nothing to judge forecasts by
   bool trial = false;  // let in against the forecast, to learn whether it holds
 
   bool held() const { return limit != base::TimePoint::max(); }

@@ -12,8 +12,9 @@ constexpr double kCutOff = 8;          // spreads above the mean
 constexpr double kHeldUp = 4;          // spreads above the mean from which a run counts as held up
 constexpr double kLeastSpread = 0.01;  // of the mean, so that it can grow again
 constexpr double kFirstSpread = 0.05;
-constexpr double kLikelyAtFirst = 3;   // spreads above the mean
-constexpr double kLikelyAtMost = 6;    // the same, of a knot that hasn't seen many runs
+// Spreads above the mean, of a knot that hasn't seen many runs.
+constexpr double kLikelyAtFirst = 3;
+constexpr double kLikelyAtMost = 6;
 constexpr double kQuantileStep = 0.5;  // spreads
 constexpr double kNoGain = 1.03;
 constexpr std::uint64_t kManyRuns = 256;  // after which a knot knows its own quantile
@@ -97,12 +98,13 @@ void LatencyModel::learn(std::int64_t items, base::Duration time) {
       scale_guesses(static_cast<double>(time.count()) / static_cast<double>(thought.count()));
     }
   }
-  const std::uint64_t runs =
-      std::exchange(knot.guessed, false) ? 1 : knot.runs.load(std::memory_order_relaxed) + 1;
+  std::uint64_t runs = std::exchange(knot.guessed, false) ? 1 : knot.runs.load(std::memory_order_relaxed) + 1;
   double mean = knot.mean.load(std::memory_order_relaxed);
   double spread = knot.spread.load(std::memory_order_relaxed);
   double likely = knot.likely.load(std::memory_order_relaxed);
-  if (runs == 1) {
+  const bool cold_before = runs <= kTrusted && x < mean - kHeldUp * kFirstSpread * mean;
+  if (runs == 1 || cold_before) {
+    runs = 1;
     mean = x;
     spread = kFirstSpread * x;
     likely = mean + kLikelyAtFirst * spread;
@@ -126,8 +128,10 @@ void LatencyModel::learn(std::int64_t items, base::Duration time) {
     mean += gain * (cut - mean);
     likely +=
         kQuantileStep * std::max(spread, (likely - mean) / 4) * (x > likely ? quantile_ : quantile_ - 1);
-    // A cold first run would be remembered for hundreds of others, as the quantile goes down so slowly.
-    if (runs < kManyRuns) likely = std::min(likely, mean + kLikelyAtMost * spread);
+    // The quantile follows slowly: it would remember a cold first run for hundreds of others, and a spread
+    // that has only now come to light would be as good as unknown to it.
+    if (runs < kManyRuns)
+      likely = std::clamp(likely, mean + kLikelyAtFirst * spread, mean + kLikelyAtMost * spread);
     likely = std::max(likely, mean);
   }
   knot.mean.store(mean, std::memory_order_relaxed);

@@ -10,12 +10,12 @@
 //           mean + 8 deviations, so that one run that the machine held up says little;
 //   spread  the same average of |x - mean|;
 //   likely  the quantile q by stochastic approximation (Robbins and Monro 1951; the subgradient of the
-//   pinball
-//           loss): x > likely moves it up by q times a step, any other x down by (1 - q) times the step, so
-//           that it comes to rest where a share q lies below. The step is a part of the spread. It starts at
-//           mean + 3 spreads, and is not above 6 in its first 256 runs. A knot that has not seen many runs
-//           borrows from the others what the machine's hold-ups add to a run of any size: the same quantile
-//           of x - mean over all runs.
+//           pinball loss): x > likely moves it up by q times a step, any other x down by (1 - q) times the
+//           step, so that it comes to rest where a share q lies below. The step is a part of the spread. In
+//           the first 256 runs it stays within mean + 3 and mean + 6 spreads. A knot that has not seen many
+//           runs borrows from the others what the machine's hold-ups add to a run of any size: the same
+//           quantile of x - mean over all runs.
+// A knot's first runs are cold: as long as it has not seen eight, one that is clearly shorter begins anew.
 //
 // What was measured with made-up inputs of a size that real ones may not have (a model that takes pictures of
 // any size) is a guess. The first runs scale all guesses alike, by the geometric mean of how far they are
@@ -60,8 +60,11 @@ class LatencyModel {
   // none is.
   std::int64_t worth_batching() const { return worth_.load(std::memory_order_relaxed); }
   std::int64_t most() const { return most_; }
-  // Items of the largest run that was learnt from since the load. For the thread that learns.
+  // The next two are for the thread that learns.
+  // Items of the largest run that was learnt from since the load.
   std::int64_t largest_run() const { return largest_run_; }
+  // Whether times stand on guesses that runs have yet to scale.
+  bool guesses() const { return scalings_ > 0; }
 
   std::vector<ScheduleReport::BatchTime> report() const;
 

@@ -75,7 +75,11 @@ void Planner::set_instances(std::size_t count) {
 // Looked at again with each tick.
 void Planner::settle_size() {
   size_ = policy_.max_batch_size == 0 ? 1 : latency_.worth_batching();
-  if (!objective_.stated()) return;
+  if (objective_.stated()) fit_size();
+  reported_size_.store(size_, std::memory_order_relaxed);
+}
+
+void Planner::fit_size() {
   // A forecast is not to stand on batches whose gain is a guess: they grow as real runs show what they take.
   if (policy_.measured_is_guess) size_ = std::clamp<std::int64_t>(size_, 1, 1 + latency_.largest_run());
   const int runs = policy_.priority_levels > 0 ? kRunsOfUrgent : kRuns;
@@ -199,6 +203,7 @@ std::optional<base::Error> Planner::judge(Job& job) {
   promise.risk = ahead.risk;
   promise.level = level;
   promise.forecast = true;
+  promise.guess = latency_.guesses();
   return {};
 }
 
@@ -386,6 +391,7 @@ void Planner::learn_lone(std::int64_t items, Duration time) {
 }
 
 bool Planner::lone_pays() {
+  if (latency_.guesses()) return false;  // there is nothing to compare with
   if (lone_runs_ < kLoneRuns) return true;
   const bool pays = lone_share_ < kLonePays;
   return ++lone_asked_ % (pays ? kTriesOfUsual : kTriesOfLone) == 0 ? !pays : pays;
@@ -505,12 +511,12 @@ ScheduleReport Planner::report() const {
   report.running = running_.value();
   report.arrivals_per_second = arrivals_per_second_.load(std::memory_order_relaxed);
   report.busy = busy_.load(std::memory_order_relaxed);
-  if (const Duration run = latency_.time(report.worth_batching).mean; run.count() > 0) {
-    report.capacity_per_second = static_cast<double>(report.worth_batching) *
-                                 static_cast<double>(report.instances) * 1e9 / nanoseconds(run);
-    const auto batches =
-        static_cast<Duration::rep>(report.waiting / static_cast<std::size_t>(report.worth_batching) /
-                                   std::max<std::size_t>(report.instances, 1));
+  const std::int64_t size = reported_size_.load(std::memory_order_relaxed);
+  if (const Duration run = latency_.time(size).mean; run.count() > 0) {
+    report.capacity_per_second =
+        static_cast<double>(size) * static_cast<double>(report.instances) * 1e9 / nanoseconds(run);
+    const auto batches = static_cast<Duration::rep>(report.waiting / static_cast<std::size_t>(size) /
+                                                    std::max<std::size_t>(report.instances, 1));
     report.predicted_wait = report.running < report.instances ? Duration{0} : run / 2 + run * batches;
   }
   report.prediction_error = admission_->error();

@@ -122,6 +122,7 @@ class Planner {
   base::Duration budget() const;
   bool can_be_kept() const;
   void settle_size();
+  void fit_size();
   std::optional<base::Error> judge(Job& job);
   bool takes_trial(const Promise& promise, base::TimePoint answered);
   base::Error refusal(base::Duration within, base::Duration total, base::Duration too_long) const;
@@ -179,6 +180,7 @@ class Planner {
   std::atomic<double> arrivals_per_second_{0};
   std::atomic<double> busy_{0};
   std::atomic<std::size_t> reported_instances_{0};
+  std::atomic<std::int64_t> reported_size_{1};
   Figure waiting_, running_, refused_full_, refused_late_, refused_urgent_, evicted_, dropped_late_,
       dropped_cancelled_;
 };

@@ -87,6 +87,7 @@ TEST(LatencyModel, GuessesAreScaledByTheFirstRuns) {
   LatencyModel model(8, kQuantile, {{1, 10ms}, {8, 40ms}}, true);
   EXPECT_EQ(model.time(8).mean, 40ms);
   EXPECT_EQ(model.largest_run(), 0);
+  EXPECT_TRUE(model.guesses());
   model.learn(1, 30ms);
   EXPECT_NEAR(base::seconds(model.time(1).mean), .030, 1e-6);
   EXPECT_NEAR(base::seconds(model.time(8).mean), .120, 1e-6);
@@ -98,6 +99,7 @@ TEST(LatencyModel, GuessesAreScaledByTheFirstRuns) {
   const LatencyModel::Time known = model.time(8);
   learn(model, 1, 30ms);
   EXPECT_EQ(model.time(8).mean, known.mean) << "what was seen is not scaled";
+  EXPECT_FALSE(model.guesses());
 }
 
 TEST(LatencyModel, AColdFirstRunIsForgottenSoon) {
@@ -105,6 +107,17 @@ TEST(LatencyModel, AColdFirstRunIsForgottenSoon) {
   model.learn(1, 150ms);
   learn(model, 1, 50ms, 60);
   EXPECT_LT(model.time(1).likely, 100ms);
+}
+
+TEST(LatencyModel, AShorterRunAfterColdOnesBeginsAnew) {
+  LatencyModel model(1, kQuantile);
+  learn(model, 1, 150ms, 2);
+  model.learn(1, 50ms);
+  EXPECT_NEAR(base::seconds(model.time(1).mean), .050, 1e-6);
+  EXPECT_LT(model.time(1).likely, 60ms);
+  learn(model, 1, 50ms, 7);
+  model.learn(1, 5ms);
+  EXPECT_GT(model.time(1).mean, 40ms) << "eight runs are no cold start";
 }
 
 TEST(LatencyModel, SaysWhatARunNeedsYet) {
