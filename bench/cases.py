@@ -28,7 +28,7 @@ MODELS = [
     Model("digits", "a CNN on 28×28 pixels, 13 µs", ROOT / "examples/repository/digits/1/model.onnx", "image", "FP32", (1, 28, 28), 2),
     Model("ocr_cls", "PP-OCR's text direction, 48×192 pixels, 0.9 ms", ROOT / ".deps/models/ocr_cls.onnx", "x", "FP32", (1, 3, 48, 192), 2),
     Model("magika", "the type of a file by 2,048 of its bytes, 6 ms", ROOT / ".deps/models/magika.onnx", "bytes", "INT32", (1, 2048), 2),
-    Model("nudenet", "YOLOv8n on 320×320 pixels, 16 ms", ROOT / ".deps/models/nudenet.onnx", "images", "FP32", (1, 3, 320, 320), 3),
+    Model("nudenet", "YOLOv8n on 320×320 pixels, 16 ms", ROOT / ".deps/models/nudenet.onnx", "images", "FP32", (1, 3, 320, 320), 8),
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 #if defined(__AVX2__) && defined(__BMI__)
 #include <immintrin.h>
@@ -15,10 +16,18 @@ namespace {
 
 constexpr std::ptrdiff_t kBlock = 64;
 constexpr std::ptrdiff_t kReadable = kBlock + 8;  // a number's bytes are read at once
+constexpr unsigned kAtOnce = 8;                   // digits
+constexpr unsigned kExactDigits = 15;             // of a double
+constexpr double kPowersOfTen[kExactDigits] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
+                                               1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+constexpr std::uint64_t kWholePowersOfTen[kAtOnce + 1] = {1,       10,        100,        1'000,      10'000,
+                                                          100'000, 1'000'000, 10'000'000, 100'000'000};
 
 struct Masks {
   std::uint64_t digits = 0;
   std::uint64_t zeros = 0;
+  std::uint64_t points = 0;      // where T has fractions
+  std::uint64_t signs = 0;       // minus, where T has it
   std::uint64_t separators = 0;  // commas, and the first bracket
   std::uint64_t region = 0;      // up to the last separator before anything else
   bool ends = false;             // by the bracket
@@ -29,6 +38,7 @@ std::uint64_t join(__m256i low, __m256i high) {
          static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm256_movemask_epi8(high))) << 32U;
 }
 
+template <typename T>
 Masks look_at(const char* at) {
   const auto low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
   const auto high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32));
@@ -47,6 +57,11 @@ Masks look_at(const char* at) {
   std::uint64_t other = ~(masks.digits | masks.separators | equal(' '));
   if (other != 0) {
     other &= ~(equal('\n') | equal('\r') | equal('\t'));
+    if (other != 0) {
+      if constexpr (std::is_signed_v<T>) masks.signs = equal('-');
+      if constexpr (std::is_floating_point_v<T>) masks.points = equal('.');
+      other &= ~(masks.signs | masks.points);
+    }
     if (other != 0) {
       const std::uint64_t first = other & -other;
       if (at[std::countr_zero(other)] == ']') {
@@ -82,6 +97,19 @@ std::uint32_t eight_digits(const char* at, unsigned length) {
   return static_cast<std::uint32_t>(bytes * 10'000U + (bytes >> 32U));
 }
 
+// Whether each point stands between digits, each minus at a number's beginning and before a digit, and no
+// number begins with a zero and another digit. That no number has two points is left to who reads it.
+bool well_formed(const Masks& masks, std::uint64_t starts) {
+  const std::uint64_t points = masks.points & masks.region;
+  const std::uint64_t signs = masks.signs & masks.region;
+  const std::uint64_t first_digits = (starts & ~signs) | signs << 1U;
+  const std::uint64_t after_digit = masks.digits << 1U;
+  const std::uint64_t before_digit = masks.digits >> 1U;
+  const std::uint64_t wrong = (masks.zeros & first_digits & before_digit) | (points & ~after_digit) |
+                              (points & ~before_digit) | (signs & ~starts) | (signs & ~before_digit);
+  return wrong == 0;
+}
+
 template <typename T, auto Value>
 void read_each(const char* at, std::uint64_t starts, std::uint64_t digits, T* place) {
   for (; starts != 0; starts &= starts - 1) {
@@ -91,6 +119,40 @@ void read_each(const char* at, std::uint64_t starts, std::uint64_t digits, T* pl
   }
 }
 
+// Signs and fractions, too. False: one is not for here; then what is at `place` counts for nothing.
+template <typename T>
+bool read_each_signed(const char* block, const Masks& masks, std::uint64_t starts, std::uint64_t bytes,
+                      T* place) {
+  for (; starts != 0; starts &= starts - 1) {
+    const auto first = static_cast<unsigned>(std::countr_zero(starts));
+    const auto minus = static_cast<unsigned>(masks.signs >> first & 1U);
+    const unsigned length = static_cast<unsigned>(std::countr_one(bytes >> first)) - minus;
+    const char* const at = block + first + minus;
+    std::uint64_t points = 0;
+    if constexpr (std::is_floating_point_v<T>) {
+      points = masks.points >> (first + minus) & ((std::uint64_t{1} << length) - 1);
+    }
+    const unsigned whole = points != 0 ? static_cast<unsigned>(std::countr_zero(points)) : length;
+    const unsigned fraction = points != 0 ? length - whole - 1 : 0;
+    if ((points & (points - 1)) != 0 || whole > kAtOnce || whole + fraction > kExactDigits) return false;
+    std::uint64_t value = eight_digits(at, whole);
+    if constexpr (std::is_floating_point_v<T>) {
+      if (fraction > 0) {
+        const unsigned more = fraction > kAtOnce ? fraction - kAtOnce : 0;
+        value = value * kWholePowersOfTen[fraction - more] + eight_digits(at + whole + 1, fraction - more);
+        if (more > 0) {
+          value = value * kWholePowersOfTen[more] + eight_digits(at + whole + 1 + kAtOnce, more);
+        }
+      }
+      const double number = static_cast<double>(value) / kPowersOfTen[fraction];
+      *place++ = static_cast<T>(minus != 0 ? -number : number);
+    } else {
+      *place++ = static_cast<T>(minus != 0 ? 0 - value : value);
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 template <typename T>
@@ -98,14 +160,17 @@ std::size_t read_blocks(const char*& at, const char* end, T* place, std::size_t 
   const char* p = at;
   std::size_t count = 0;
   while (end - p >= kReadable && room - count >= kBlockElements) {
-    const Masks masks = look_at(p);
+    const Masks masks = look_at<T>(p);
     const std::uint64_t digits = masks.digits & masks.region;
-    const std::uint64_t starts = digits & ~(digits << 1U);
+    const std::uint64_t others = (masks.points | masks.signs) & masks.region;
+    const std::uint64_t bytes = digits | others;
+    const std::uint64_t starts = bytes & ~(bytes << 1U);
     const std::uint64_t spans = masks.separators - starts;
     const bool in_turns = (spans & starts) == starts && (spans & masks.separators) == 0;
-    const bool leading_zero = (masks.zeros & starts & (digits >> 1U)) != 0;
-    if (!in_turns || leading_zero || starts == 0) break;
-    if ((digits & ~masks.zeros) == 0) {
+    if (!in_turns || starts == 0 || !well_formed(masks, starts)) break;
+    if (others != 0) {
+      if (!read_each_signed(p, masks, starts, bytes, place)) break;
+    } else if ((digits & ~masks.zeros) == 0) {
       std::memset(place, 0, kBlockElements * sizeof(T));  // a few stores, however many numbers there are
     } else {
       const std::uint64_t two = digits & (digits >> 1U);

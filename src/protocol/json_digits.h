@@ -1,12 +1,13 @@
-// Small whole numbers in a JSON list, a block of bytes at a time: pixels, token ids, counts. They are most of
-// what requests carry, and a loop that looks at one digit after the other spends its time on branches that no
-// processor can foretell.
+// The usual numbers of a JSON list, a block of bytes at a time: pixels, token ids, counts, features. They are
+// most of what requests carry, and a loop that looks at one digit after the other spends its time on branches
+// that no processor can foretell.
 //
-// A block's bytes become four masks of 64 bits, one bit a byte: digits, separators, blanks, anything else.
-// That numbers and separators take turns is then one subtraction: with S the first digits and C the
-// separators, C - S is the spans from each number to its separator exactly when they do, and otherwise has a
-// bit of C set or one of S clear. A number's value comes from its (at most eight) bytes at once, by
-// multiplications that join neighbouring digits.
+// A block's bytes become masks of 64 bits, one bit a byte: digits, points, signs, separators, blanks,
+// anything else. That numbers and separators take turns is then one subtraction: with S the first bytes of
+// numbers and C the separators, C - S is the spans from each number to its separator exactly when they do,
+// and otherwise has a bit of C set or one of S clear. Up to eight digits are read at once, by multiplications
+// that join neighbouring ones. Up to fifteen digits and the power of ten below them are exact in a double, so
+// that a fraction is one division, which rounds once (Clinger 1990).
 //
 // Pure functions; used where the processor has AVX2, and left out where not.
 #pragma once
@@ -25,11 +26,12 @@ inline constexpr bool kReadsBlocks = false;
 // Elements that one step may write, whether or not they count.
 inline constexpr std::size_t kBlockElements = 32;
 
-// Reads numbers of one to eight digits, without signs, fractions or leading zeros, from the front of a list
-// of values on: `at` is where a number may begin. Goes on as long as a block lies before `end` and `room` for
-// kBlockElements is left. Returns how many were read; then `at` is at the separator (',' or ']') behind the
-// last of them. Stops before what is none of this. T: float, double, std::int32_t, std::int64_t and their
-// unsigned kin, which hold any eight digits.
+// Reads numbers of one to eight digits, and for floating-point types a fraction up to fifteen digits in all,
+// with a minus where T has a sign, from the front of a list of values on: `at` is where a number may begin.
+// Goes on as long as a block lies before `end` and `room` for kBlockElements is left. Returns how many were
+// read; then `at` is at the separator (',' or ']') behind the last of them. Stops before what is none of
+// this, exponents, leading zeros and more digits among them. T: float, double, std::int32_t, std::int64_t and
+// their unsigned kin, which hold any eight digits.
 template <typename T>
 std::size_t read_blocks(const char*& at, const char* end, T* place, std::size_t room);
 

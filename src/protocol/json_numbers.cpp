@@ -265,6 +265,7 @@ class Reader {
   }
 
  private:
+  static constexpr std::int64_t kUnusual = 8;  // values in a row between two looks for usual ones
   static constexpr std::size_t kSpare = kHasBlocks ? kBlockElements : 0;
 
   base::Status value(std::size_t depth) {
@@ -295,8 +296,10 @@ class Reader {
         if (next == ']') return nesting_.end_list(depth, count);
         skip_blanks();
         if constexpr (kHasShort || kHasBlocks) {
-          // Its first item has told that this is a list of values.
-          const std::int64_t more = count == 1 && nesting_.holds_values(depth) ? short_values() : 0;
+          // Its first item has told that this is a list of values. Behind what is unusual the usual may go
+          // on.
+          const bool look = count % kUnusual == 1 && nesting_.holds_values(depth);
+          const std::int64_t more = look ? short_values() : 0;
           count += more;
           if (more > 0) continue;
         }

@@ -1,5 +1,7 @@
 #include "protocol/json_digits.h"
 
+#include <charconv>
+#include <cmath>
 #include <random>
 #include <string>
 #include <vector>
@@ -7,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/json_numbers.h"
+#include "tensor/half.h"
 
 namespace saccade::protocol {
 namespace {
@@ -89,15 +92,77 @@ TEST(JsonDigits, TakeNothingThatIsNoList) {
   }
 }
 
+// Numbers as programs write them, with as many digits as they like; each must be what from_chars makes of it.
+TEST(JsonDigits, ReadSignsAndFractions) {
+  std::mt19937 random(5);
+  for (int turn = 0; turn < 3000; ++turn) {
+    const int most = 1 + static_cast<int>(random() % 17);
+    std::string text = "[";
+    std::vector<double> numbers;
+    for (std::size_t i = 0, count = 1 + random() % 120; i < count; ++i) {
+      std::string number = random() % 3 == 0 ? "-" : "";
+      number += std::to_string(random() % (random() % 3 == 0 ? 100'000 : 2));
+      if (random() % 8 != 0) {
+        number += '.';
+        for (int digit = 1 + static_cast<int>(random() % static_cast<unsigned>(most)); digit > 0; --digit)
+          number += static_cast<char>('0' + random() % 10);
+      }
+      if (random() % 100 == 0) number += "e-3";
+      std::from_chars(number.data(), number.data() + number.size(), numbers.emplace_back());
+      text += (i > 0 ? (random() % 8 == 0 ? " , " : ",") : "") + number;
+    }
+    text += ']';
+    auto wide = read_numbers(text, "x", tensor::DataType::kFp64, 16);
+    auto narrow = read_numbers(text, "x", tensor::DataType::kFp32, 16);
+    ASSERT_TRUE(wide && narrow) << text;
+    ASSERT_EQ(wide->as<double>().size(), numbers.size()) << text;
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      ASSERT_EQ(wide->as<double>()[i], numbers[i]) << "at " << i << " of " << text;
+      ASSERT_EQ(std::signbit(wide->as<double>()[i]), std::signbit(numbers[i]))
+          << "at " << i << " of " << text;
+      ASSERT_EQ(narrow->as<float>()[i], static_cast<float>(numbers[i])) << "at " << i << " of " << text;
+    }
+  }
+}
+
+// The same for what is no list, against the 16-bit floats, which are read one byte after the other.
+TEST(JsonDigits, TakeNoFractionThatIsNone) {
+  std::mt19937 random(13);
+  const std::string bytes = "0123456789,, \n]][-+.eE\"x{}\t";
+  for (int turn = 0; turn < 20'000; ++turn) {
+    std::string text = "[";
+    for (std::size_t i = 0, count = 1 + random() % 60; i < count; ++i)
+      text += (i > 0 ? "," : "") + std::string(random() % 4 == 0 ? "-" : "") + std::to_string(random() % 3) +
+              (random() % 4 == 0 ? "" : "." + std::to_string(random() % 100));
+    text += ']';
+    text[1 + random() % (text.size() - 1)] = bytes[random() % bytes.size()];
+    auto wide = read_numbers(text, "x", tensor::DataType::kFp32, 16);
+    auto narrow = read_numbers(text, "x", tensor::DataType::kFp16, 16);
+    if (!narrow && narrow.error().message.find("range") != std::string::npos) continue;
+    ASSERT_EQ(wide.has_value(), narrow.has_value()) << text;
+    if (!wide) {
+      std::string message = wide.error().message;
+      if (const auto at = message.find("FP32"); at != message.npos) message.replace(at, 4, "FP16");
+      ASSERT_EQ(message, narrow.error().message) << text;
+      continue;
+    }
+    const auto x = wide->as<float>();
+    const auto y = narrow->as<std::uint16_t>();
+    ASSERT_EQ(x.size(), y.size()) << text;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      ASSERT_EQ(tensor::float_to_fp16(x[i]), y[i]) << "at " << i << " of " << text;
+  }
+}
+
 TEST(JsonDigits, StopAtTheSeparatorBehindTheLast) {
   if (!kReadsBlocks) GTEST_SKIP() << "this processor has no AVX2";
-  const std::string text = "1, 22, 333, 4444,5,  6 ,7,8.5, 9" + std::string(200, ' ');
+  const std::string text = "1, -22, 333, 4.75,5,  6 ,7,8e5, 9" + std::string(200, ' ');
   std::vector<float> place(kBlockElements);
   const char* at = text.data();
   EXPECT_EQ(read_blocks(at, text.data() + text.size(), place.data(), place.size()), 7U);
-  EXPECT_EQ(at, text.data() + text.find(",8.5"));
+  EXPECT_EQ(at, text.data() + text.find(",8e5"));
   place.resize(7);
-  EXPECT_EQ(place, (std::vector<float>{1, 22, 333, 4444, 5, 6, 7}));
+  EXPECT_EQ(place, (std::vector<float>{1, -22, 333, 4.75, 5, 6, 7}));
 }
 
 }  // namespace
