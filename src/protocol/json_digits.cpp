@@ -1,7 +1,9 @@
 #include "protocol/json_digits.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 
 #if defined(__AVX2__) && defined(__BMI__)
@@ -18,8 +20,9 @@ constexpr std::ptrdiff_t kBlock = 64;
 constexpr std::ptrdiff_t kReadable = kBlock + 8;  // a number's bytes are read at once
 constexpr unsigned kAtOnce = 8;                   // digits
 constexpr unsigned kExactDigits = 15;             // of a double
-constexpr double kPowersOfTen[kExactDigits] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
-                                               1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+constexpr unsigned kMostDigits = 19;              // of 64 bits
+constexpr double kPowersOfTen[kMostDigits] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                              1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
 constexpr std::uint64_t kWholePowersOfTen[kAtOnce + 1] = {1,       10,        100,        1'000,      10'000,
                                                           100'000, 1'000'000, 10'000'000, 100'000'000};
 
@@ -87,14 +90,21 @@ std::uint32_t four_digits(const char* at, unsigned length) {
   return (bytes * 100U + (bytes >> 16U)) & 0xFFFFU;
 }
 
-// At most eight.
-std::uint32_t eight_digits(const char* at, unsigned length) {
+std::uint64_t eight_bytes(const char* at) {
   std::uint64_t bytes = 0;
   std::memcpy(&bytes, at, sizeof bytes);
+  return bytes;
+}
+
+// The first `length` of them, at most eight.
+std::uint32_t eight_digits(std::uint64_t bytes, unsigned length) {
   bytes = (bytes << (64U - 8U * length)) & 0x0F0F0F0F0F0F0F0FU;
   bytes = (bytes * 10U + (bytes >> 8U)) & 0x00FF00FF00FF00FFU;
   bytes = (bytes * 100U + (bytes >> 16U)) & 0x0000FFFF0000FFFFU;
   return static_cast<std::uint32_t>(bytes * 10'000U + (bytes >> 32U));
+}
+std::uint32_t eight_digits_at(const char* at, unsigned length) {
+  return eight_digits(eight_bytes(at), length);
 }
 
 // Whether each point stands between digits, each minus at a number's beginning and before a digit, and no
@@ -119,6 +129,40 @@ void read_each(const char* at, std::uint64_t starts, std::uint64_t digits, T* pl
   }
 }
 
+// A number with a fraction, its sign left out: `length` bytes, the point behind `whole` of them.
+std::uint64_t all_digits(const char* at, unsigned whole, unsigned length) {
+  if (length <= kAtOnce) {
+    const std::uint64_t bytes = eight_bytes(at);
+    const std::uint64_t before = (std::uint64_t{1} << (8 * whole)) - 1;
+    return eight_digits((bytes & before) | (bytes >> 8U & ~before), length - 1);
+  }
+  std::uint64_t value = eight_digits_at(at, whole);
+  at += whole + 1;
+  for (unsigned left = length - whole - 1; left > 0;) {
+    const unsigned next = std::min(left, kAtOnce);
+    value = value * kWholePowersOfTen[next] + eight_digits_at(at, next);
+    at += next;
+    left -= next;
+  }
+  return value;
+}
+
+// The digits and the power of ten below them, as a T. More digits than a double holds exactly leave its last
+// bits open; where the float next to it depends on those, or T needs them: nothing.
+template <typename T>
+std::optional<T> divided(std::uint64_t value, unsigned digits, unsigned fraction) {
+  const double number = static_cast<double>(value) / kPowersOfTen[fraction];
+  if (digits <= kExactDigits) return static_cast<T>(number);
+  if constexpr (std::is_same_v<T, float>) {
+    // At most three roundings lie between, each by half of the last of 53 bits: of the digits, of the
+    // division, and of the double that a float is rounded from elsewhere.
+    const double open = number * 0x1p-50;
+    const auto below = static_cast<float>(number - open);
+    if (below == static_cast<float>(number + open)) return below;
+  }
+  return {};
+}
+
 // Signs and fractions, too. False: one is not for here; then what is at `place` counts for nothing.
 template <typename T>
 bool read_each_signed(const char* block, const Masks& masks, std::uint64_t starts, std::uint64_t bytes,
@@ -128,25 +172,19 @@ bool read_each_signed(const char* block, const Masks& masks, std::uint64_t start
     const auto minus = static_cast<unsigned>(masks.signs >> first & 1U);
     const unsigned length = static_cast<unsigned>(std::countr_one(bytes >> first)) - minus;
     const char* const at = block + first + minus;
-    std::uint64_t points = 0;
     if constexpr (std::is_floating_point_v<T>) {
-      points = masks.points >> (first + minus) & ((std::uint64_t{1} << length) - 1);
-    }
-    const unsigned whole = points != 0 ? static_cast<unsigned>(std::countr_zero(points)) : length;
-    const unsigned fraction = points != 0 ? length - whole - 1 : 0;
-    if ((points & (points - 1)) != 0 || whole > kAtOnce || whole + fraction > kExactDigits) return false;
-    std::uint64_t value = eight_digits(at, whole);
-    if constexpr (std::is_floating_point_v<T>) {
-      if (fraction > 0) {
-        const unsigned more = fraction > kAtOnce ? fraction - kAtOnce : 0;
-        value = value * kWholePowersOfTen[fraction - more] + eight_digits(at + whole + 1, fraction - more);
-        if (more > 0) {
-          value = value * kWholePowersOfTen[more] + eight_digits(at + whole + 1 + kAtOnce, more);
-        }
-      }
-      const double number = static_cast<double>(value) / kPowersOfTen[fraction];
-      *place++ = static_cast<T>(minus != 0 ? -number : number);
+      const std::uint64_t points = masks.points >> (first + minus) & ((std::uint64_t{1} << length) - 1);
+      const bool fractional = points != 0;
+      const unsigned whole = fractional ? static_cast<unsigned>(std::countr_zero(points)) : length;
+      const unsigned digits = fractional ? length - 1 : length;
+      if ((points & (points - 1)) != 0 || whole > kAtOnce || digits > kMostDigits) return false;
+      const std::uint64_t value = fractional ? all_digits(at, whole, length) : eight_digits_at(at, length);
+      const std::optional<T> number = divided<T>(value, digits, digits - whole);
+      if (!number) return false;
+      *place++ = minus != 0 ? -*number : *number;
     } else {
+      if (length > kAtOnce) return false;
+      const std::uint64_t value = eight_digits_at(at, length);
       *place++ = static_cast<T>(minus != 0 ? 0 - value : value);
     }
   }
@@ -178,7 +216,7 @@ std::size_t read_blocks(const char*& at, const char* end, T* place, std::size_t 
       if ((four & (digits >> 4U)) == 0) {
         read_each<T, four_digits>(p, starts, digits, place);
       } else if ((four & (four >> 4U) & (digits >> 8U)) == 0) {
-        read_each<T, eight_digits>(p, starts, digits, place);
+        read_each<T, eight_digits_at>(p, starts, digits, place);
       } else {
         break;
       }

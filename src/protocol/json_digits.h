@@ -7,7 +7,9 @@
 // numbers and C the separators, C - S is the spans from each number to its separator exactly when they do,
 // and otherwise has a bit of C set or one of S clear. Up to eight digits are read at once, by multiplications
 // that join neighbouring ones. Up to fifteen digits and the power of ten below them are exact in a double, so
-// that a fraction is one division, which rounds once (Clinger 1990).
+// that a fraction is one division, which rounds once (Clinger 1990); up to nineteen, which is what programs
+// write of floats that they hold as doubles, are enough for a float that does not lie close to the middle of
+// two.
 //
 // Pure functions; used where the processor has AVX2, and left out where not.
 #pragma once
@@ -26,12 +28,12 @@ inline constexpr bool kReadsBlocks = false;
 // Elements that one step may write, whether or not they count.
 inline constexpr std::size_t kBlockElements = 32;
 
-// Reads numbers of one to eight digits, and for floating-point types a fraction up to fifteen digits in all,
-// with a minus where T has a sign, from the front of a list of values on: `at` is where a number may begin.
-// Goes on as long as a block lies before `end` and `room` for kBlockElements is left. Returns how many were
-// read; then `at` is at the separator (',' or ']') behind the last of them. Stops before what is none of
-// this, exponents, leading zeros and more digits among them. T: float, double, std::int32_t, std::int64_t and
-// their unsigned kin, which hold any eight digits.
+// Reads numbers of one to eight digits, for floating-point types with a fraction (up to nineteen digits in
+// all for float, fifteen for double), with a minus where T has a sign, from the front of a list of values on:
+// `at` is where a number may begin. Goes on as long as a block lies before `end` and `room` for
+// kBlockElements is left. Returns how many were read; then `at` is at the separator (',' or ']') behind the
+// last of them. Stops before what is none of this, exponents, leading zeros and more digits among them. T:
+// float, double, std::int32_t, std::int64_t and their unsigned kin, which hold any eight digits.
 template <typename T>
 std::size_t read_blocks(const char*& at, const char* end, T* place, std::size_t room);
 
