@@ -135,43 +135,43 @@ void append_number(std::string& out, double number) {
 void append_element(std::string& out, const tensor::TensorView& tensor, std::size_t index) {
   switch (tensor.type) {
     case DataType::kBool:
-      out += tensor.as<std::uint8_t>()[index] != 0 ? "true" : "false";
+      out += tensor.at<std::uint8_t>(index) != 0 ? "true" : "false";
       break;
     case DataType::kUint8:
-      append_chars(out, static_cast<unsigned>(tensor.as<std::uint8_t>()[index]));
+      append_chars(out, static_cast<unsigned>(tensor.at<std::uint8_t>(index)));
       break;
     case DataType::kUint16:
-      append_chars(out, tensor.as<std::uint16_t>()[index]);
+      append_chars(out, tensor.at<std::uint16_t>(index));
       break;
     case DataType::kUint32:
-      append_chars(out, tensor.as<std::uint32_t>()[index]);
+      append_chars(out, tensor.at<std::uint32_t>(index));
       break;
     case DataType::kUint64:
-      append_chars(out, tensor.as<std::uint64_t>()[index]);
+      append_chars(out, tensor.at<std::uint64_t>(index));
       break;
     case DataType::kInt8:
-      append_chars(out, static_cast<int>(tensor.as<std::int8_t>()[index]));
+      append_chars(out, static_cast<int>(tensor.at<std::int8_t>(index)));
       break;
     case DataType::kInt16:
-      append_chars(out, tensor.as<std::int16_t>()[index]);
+      append_chars(out, tensor.at<std::int16_t>(index));
       break;
     case DataType::kInt32:
-      append_chars(out, tensor.as<std::int32_t>()[index]);
+      append_chars(out, tensor.at<std::int32_t>(index));
       break;
     case DataType::kInt64:
-      append_chars(out, tensor.as<std::int64_t>()[index]);
+      append_chars(out, tensor.at<std::int64_t>(index));
       break;
     case DataType::kFp16:
-      append_real(out, tensor::fp16_to_float(tensor.as<std::uint16_t>()[index]));
+      append_real(out, tensor::fp16_to_float(tensor.at<std::uint16_t>(index)));
       break;
     case DataType::kBf16:
-      append_real(out, tensor::bf16_to_float(tensor.as<std::uint16_t>()[index]));
+      append_real(out, tensor::bf16_to_float(tensor.at<std::uint16_t>(index)));
       break;
     case DataType::kFp32:
-      append_real(out, tensor.as<float>()[index]);
+      append_real(out, tensor.at<float>(index));
       break;
     case DataType::kFp64:
-      append_real(out, tensor.as<double>()[index]);
+      append_real(out, tensor.at<double>(index));
       break;
     case DataType::kBytes:
       append_string(out, tensor.strings[index]);
@@ -180,8 +180,8 @@ void append_element(std::string& out, const tensor::TensorView& tensor, std::siz
 }
 
 void append_any_element(std::string& out, const tensor::TensorView& tensor, std::size_t index) {
-  if (tensor.type == DataType::kFp32) return append_any_real(out, tensor.as<float>()[index]);
-  if (tensor.type == DataType::kFp64) return append_any_real(out, tensor.as<double>()[index]);
+  if (tensor.type == DataType::kFp32) return append_any_real(out, tensor.at<float>(index));
+  if (tensor.type == DataType::kFp64) return append_any_real(out, tensor.at<double>(index));
   append_element(out, tensor, index);
 }
 

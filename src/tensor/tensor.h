@@ -25,6 +25,11 @@ struct TensorView {
   std::span<const T> as() const {
     return {reinterpret_cast<const T*>(data), static_cast<std::size_t>(shape.elements().value_or(0))};
   }
+  // One of them, without asking how many there are.
+  template <typename T>
+  const T& at(std::size_t index) const {
+    return reinterpret_cast<const T*>(data)[index];
+  }
   std::span<const std::string> texts() const {
     return {strings, static_cast<std::size_t>(shape.elements().value_or(0))};
   }
