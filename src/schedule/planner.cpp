@@ -23,13 +23,6 @@ constexpr double kFlowTime = 0.5;  // seconds over which flows are averaged
 constexpr double kLongestGap = 1e9;
 constexpr std::uint64_t kExploreFirst = 64;  // batches between two of an odd size
 constexpr std::uint64_t kExploreLast = 1024;
-constexpr std::uint64_t kLoneRuns =
-    16;                             // over which their mean goes, and before which nothing is known of them
-constexpr double kLonePays = 0.95;  // of the usual time, that a lone run may take
-// Requests alone between two that run the other way: seldom where that is the longer one, often where it may
-// have become the shorter one.
-constexpr std::uint64_t kTriesOfUsual = 256;
-constexpr std::uint64_t kTriesOfLone = 16;
 constexpr double kMostUrgent = 0.98;  // share of the time above which nothing is left to those behind
 
 Duration whole(double nanoseconds) {
@@ -355,8 +348,9 @@ Planner::Run Planner::take(TimePoint now, std::vector<Job>& batch, std::vector<D
     for (std::size_t i = first; i < batch.size(); ++i) run.items += batch[i].items();
     // A larger batch than was thought of is no error: the queue makes none that is too large.
     run.lone = lone;
+    run.alone = runs_.empty() && queue_.empty() && batch.size() == first + 1;
     const Duration usual = latency_.time(run.items).mean;
-    const Duration mean = lone && lone_runs_ > 0 ? whole(nanoseconds(usual) * lone_share_) : usual;
+    const Duration mean = lone ? whole(nanoseconds(usual) * lone_runs_.share()) : usual;
     for (std::size_t i = first; i < batch.size(); ++i)
       batch[i].promise.expected += mean - batch[i].promise.run;
     run.number = ++next_run_;
@@ -374,27 +368,21 @@ void Planner::ended(const Run& run, TimePoint now, bool failed) {
   tick(now);
   std::erase_if(runs_, [&](const Run& other) { return other.number == run.number; });
   busy_time_ += nanoseconds(now - std::max(run.taken, counted_from_));
-  if (!failed && run.lone) {
-    learn_lone(run.items, now - run.taken);
-  } else if (!failed) {
-    latency_.learn(run.items, now - run.taken);
-  }
+  if (!failed) learn(run, now - run.taken);
   note_ready();
   publish();
 }
 
-void Planner::learn_lone(std::int64_t items, Duration time) {
-  const Duration usual = latency_.time(items).mean;
-  if (usual.count() <= 0) return;
-  lone_runs_ = std::min(lone_runs_ + 1, kLoneRuns);
-  lone_share_ += (nanoseconds(time) / nanoseconds(usual) - lone_share_) / static_cast<double>(lone_runs_);
+void Planner::learn(const Run& run, Duration time) {
+  const bool joined = next_run_ != run.number;
+  if (run.alone) lone_runs_.note(joined);
+  if (!run.lone) return latency_.learn(run.items, time);
+  const Duration usual = latency_.time(run.items).mean;
+  if (usual.count() > 0) lone_runs_.learn(joined, nanoseconds(time) / nanoseconds(usual));
 }
 
 bool Planner::lone_pays() {
-  if (latency_.guesses()) return false;  // there is nothing to compare with
-  if (lone_runs_ < kLoneRuns) return true;
-  const bool pays = lone_share_ < kLonePays;
-  return ++lone_asked_ % (pays ? kTriesOfUsual : kTriesOfLone) == 0 ? !pays : pays;
+  return !latency_.guesses() && lone_runs_.pay();  // with guesses there is nothing to compare with
 }
 
 TimePoint Planner::start_by() const {

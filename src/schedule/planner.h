@@ -32,6 +32,7 @@
 #include "schedule/batch_policy.h"
 #include "schedule/batch_queue.h"
 #include "schedule/latency_model.h"
+#include "schedule/lone_runs.h"
 #include "schedule/model_metrics.h"
 #include "schedule/schedule_report.h"
 #include "schedule/statistics.h"
@@ -47,7 +48,8 @@ class Planner {
     std::uint64_t number = 0;
     std::int64_t items = 0;  // 0: none
     base::TimePoint taken{};
-    bool lone = false;
+    bool lone = false;   // with more threads
+    bool alone = false;  // with one request, and nothing else ran or waited when it began
   };
 
   // `policy` must outlive the planner. `metrics` is shared, as answers are learnt from after the end.
@@ -72,8 +74,7 @@ class Planner {
   // The run has ended and its instance is free again. `failed`: nothing is to be learnt from it.
   void ended(const Run& run, base::TimePoint now, bool failed = false);
 
-  // Whether a request that is alone should be run with more threads: its answer is there sooner, by what its
-  // runs took both ways. Now and then the other way is taken, so that both stay known.
+  // Whether a request that is alone should be run with more threads (lone_runs.h).
   bool lone_pays();
 
   // When the run of the most pressing one has to begin, if it is to be answered in time; max(): none presses.
@@ -131,7 +132,7 @@ class Planner {
   void shed_behind(std::uint64_t level, std::vector<Dropped>& dropped);
   void count(const std::vector<Dropped>& dropped, std::size_t from);
   std::int64_t next_size();
-  void learn_lone(std::int64_t items, base::Duration time);
+  void learn(const Run& run, base::Duration time);
   bool full_enough() const;
   base::TimePoint company_until(base::TimePoint now) const;
   void tick(base::TimePoint now);
@@ -160,9 +161,7 @@ class Planner {
   std::uint64_t explore_every_ = 0;
   std::int64_t explored_size_ = 0;
   bool explore_up_ = false;
-  double lone_share_ = 1;         // of the time that a run takes as all others do, a lone run's
-  std::uint64_t lone_runs_ = 0;   // that were learnt from
-  std::uint64_t lone_asked_ = 0;  // since then
+  LoneRuns lone_runs_;
 
   // Since the last tick.
   base::TimePoint counted_from_{};
