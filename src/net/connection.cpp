@@ -1,7 +1,12 @@
 #include "net/connection.h"
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <ctime>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace saccade::net {
 namespace {
@@ -80,9 +85,29 @@ Connection::ReadResult Connection::read_into(char* place, std::size_t room) {
   return read_plain(place, room);
 }
 
+// As ::recv(). The loop hears when the last byte came, as the listening socket has asked for it.
+ssize_t Connection::receive(char* place, std::size_t room) {
+  iovec part{.iov_base = place, .iov_len = room};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec))> control;
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t count = ::recvmsg(socket_.descriptor(), &message, MSG_DONTWAIT);
+  if (count <= 0) return count;
+  const cmsghdr* const stamp = CMSG_FIRSTHDR(&message);
+  if (stamp != nullptr && stamp->cmsg_level == SOL_SOCKET && stamp->cmsg_type == SCM_TIMESTAMPNS) {
+    timespec time;
+    std::memcpy(&time, CMSG_DATA(stamp), sizeof time);
+    state_.loop.note_received(std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec);
+  }
+  return count;
+}
+
 Connection::ReadResult Connection::read_plain(char* place, std::size_t room) {
   for (;;) {
-    const ssize_t count = ::recv(socket_.descriptor(), place, room, MSG_DONTWAIT);
+    const ssize_t count = receive(place, room);
     if (count > 0) {
       // Less than there was room for is all that there was; what comes later, the socket says again.
       if (static_cast<std::size_t>(count) < room) readable_ = ended_;

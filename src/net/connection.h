@@ -92,6 +92,7 @@ class Connection : public runtime::EventLoop::Watcher {
   void on_ready(Ready ready) final;
   // How many bytes the socket took; none: it is full. Nothing: the peer has gone.
   std::optional<std::size_t> write_some(std::string_view bytes);
+  ssize_t receive(char* place, std::size_t room);
   ReadResult read_plain(char* place, std::size_t room);
   ReadResult read_tls(char* place, std::size_t room);
   void readable();

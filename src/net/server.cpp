@@ -130,6 +130,7 @@ base::Status Server::bind(const tcp::endpoint& endpoint, const std::string& flag
   Socket socket(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (socket.is_open()) {
     turn_on(socket.descriptor(), SOL_SOCKET, SO_REUSEADDR);
+    turn_on(socket.descriptor(), SOL_SOCKET, SO_TIMESTAMPNS);  // connections have it from here
     if (endpoint.address().is_v6()) turn_on(socket.descriptor(), IPPROTO_IPV6, IPV6_V6ONLY);
   }
   if (!socket.is_open() ||

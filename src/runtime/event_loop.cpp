@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <iterator>
 #include <pthread.h>
 #include <string>
@@ -153,6 +154,7 @@ int EventLoop::wait(base::Duration longest) {
     unread_since_ = waited_until_;
   }
   waited_until_ = ended;
+  wall_ahead_ = std::chrono::system_clock::now().time_since_epoch() - ended.time_since_epoch();
   return std::max(count, 0);
 }
 
@@ -164,6 +166,7 @@ std::size_t EventLoop::handle(int count) {
     if (event.data.ptr == nullptr) continue;  // the bell, or unwatched
     const std::uint32_t events = event.events;
     const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+    received_ = base::TimePoint{};
     static_cast<Watcher*>(event.data.ptr)
         ->on_ready({.read = broken || (events & (EPOLLIN | EPOLLRDHUP)) != 0,
                     .write = broken || (events & EPOLLOUT) != 0,
@@ -194,7 +197,10 @@ void EventLoop::take_posted() {
 std::size_t EventLoop::run_all(std::vector<Work>& all) {
   if (all.empty()) return 0;
   running_.swap(all);
-  for (Work& work : running_) std::exchange(work, nullptr)();
+  for (Work& work : running_) {
+    received_ = base::TimePoint{};
+    std::exchange(work, nullptr)();
+  }
   const std::size_t done = running_.size();
   running_.clear();
   return done;

@@ -11,6 +11,7 @@
 // remembers that it is ready until a read or a write has found out otherwise.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -66,12 +67,19 @@ class EventLoop {
 
   // When this turn began, for what need not be exact; outside of a turn: now. Only on the loop's thread.
   base::TimePoint turn_began() const { return in_turn_ ? waited_until_ : base::now(); }
-  // What a handler of this loop has read now, it could not have been read before this time: the loop asked
-  // the system what is readable then, and this has not been among it. `now` for a loop that had nothing to
-  // do, and outside of a turn. Where very much is readable at once (more than the system says in one answer)
-  // it may have been earlier. Only on the loop's thread.
+  // Since when what the running handler has read may have waited to be read. Where the socket says when its
+  // bytes came (note_received), that. Else they could not have been read before this time: the loop asked the
+  // system what is readable then, and this has not been among it; where very much is readable at once (more
+  // than the system says in one answer) it may have been earlier. `now` for a loop that had nothing to do,
+  // and outside of a turn. Only on the loop's thread.
   base::TimePoint unread_since(base::TimePoint now) const {
-    return in_turn_ && unread_since_ < now ? unread_since_ : now;
+    if (!in_turn_) return now;
+    return std::min(received_ != base::TimePoint{} ? received_ : unread_since_, now);
+  }
+  // The last byte that the running handler has read reached this machine then, by the wall's clock
+  // (nanoseconds since 1970-01-01 UTC). Forgotten when the handler returns. Only on the loop's thread.
+  void note_received(std::int64_t unix_nanos) {
+    received_ = base::TimePoint(base::Duration(unix_nanos)) - wall_ahead_;
   }
   // The loop whose thread calls this; null elsewhere.
   static EventLoop* current();
@@ -98,7 +106,8 @@ class EventLoop {
   std::size_t run_all(std::vector<Work>& all);
   bool idle() const;
 
-  static constexpr int kMostEvents = 256;
+  // In one turn. What a turn has decoded waits for its end, so that it is not to be long.
+  static constexpr int kMostEvents = 64;
 
   const std::size_t index_;
   int epoll_ = -1;
@@ -107,6 +116,8 @@ class EventLoop {
   bool in_turn_ = false;
   base::TimePoint unread_since_{};
   base::TimePoint waited_until_{};  // when the last wait ended
+  base::TimePoint received_{};      // what the running handler has read; zero: it doesn't know
+  base::Duration wall_ahead_{0};    // the wall's clock, of the steady one; taken with each wait
   std::size_t watched_ = 0;
   Timers timers_;
   // The watchers still to be called in this turn; null: unwatched meanwhile.

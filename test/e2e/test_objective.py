@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import threading
 import time
@@ -14,6 +15,7 @@ import websockets.sync.client
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 import made_models
+import raw_http
 from server import BINARY, DIGITS, Server
 
 BODY = {"x": [[1.0]]}
@@ -159,6 +161,23 @@ def test_an_objective_keeps_the_queue_short(repository, start_server):
     after = seen_last["requests"]
     assert after["answered"] == len(answered)
     assert after["refused"]["too_late"] + after["dropped"]["too_late"] == len(refused)
+
+
+def test_the_time_that_a_request_waits_to_be_read_counts(repository, start_server):
+    """A server that is held up knows by its sockets how long ago what it finds there came."""
+    server = start_server(repository, flags=["--log", "none", "--objective", "p99=500ms"])
+    request = raw_http.post("/predict/slow", json.dumps(BODY))
+    with raw_http.RawConnection(server) as connection:
+        connection.send(request)
+        assert connection.response()[0] == 200
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            connection.send(request)
+            time.sleep(0.7)
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        status, _, body = connection.response()
+    assert status == 503 and "within 500 ms" in body, (status, body)
 
 
 def test_an_objective_holds_over_grpc(repository, start_server):

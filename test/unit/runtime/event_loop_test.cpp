@@ -166,6 +166,29 @@ TEST(EventLoop, WhatIsReadInATurnCameAfterTheLastWait) {
   EXPECT_GE(began, before);
 }
 
+TEST(EventLoop, WhatIsReadCameWhenTheSocketSaysSo) {
+  EventLoop loop(0);
+  Pair pair(loop);
+  loop.poll();
+  constexpr auto kAgo = std::chrono::milliseconds(30);
+  base::TimePoint since;
+  base::TimePoint posted = base::TimePoint::max();
+  pair.then = [&] {
+    const auto wall = std::chrono::system_clock::now() - kAgo;
+    loop.note_received(std::chrono::duration_cast<base::Duration>(wall.time_since_epoch()).count());
+    since = loop.unread_since(base::now());
+    loop.post([&] { posted = loop.unread_since(base::now()); });
+  };
+  const base::TimePoint before = base::now();
+  pair.write();
+  loop.run_one_for(std::chrono::seconds(10));
+  const base::TimePoint after = base::now();
+  // Clocks are read one after the other, and the wall's is set right by small steps.
+  EXPECT_GE(since, before - kAgo - std::chrono::milliseconds(1));
+  EXPECT_LE(since, after - kAgo + std::chrono::milliseconds(1));
+  EXPECT_GT(posted, since + kAgo / 2) << "the handler's bytes are not those of other work";
+}
+
 TEST(EventLoop, WakesForWorkOfAnotherThread) {
   LoopGroup loops(1);
   loops.start();
