@@ -39,15 +39,13 @@ MODELS = {
     "ocr_rec": FETCHED / "ocr_rec.onnx",
     "magika": FETCHED / "magika.onnx",
     "nudenet": FETCHED / "nudenet.onnx",
-    "silero_vad": FETCHED / "silero_vad.onnx",
 }
 # Where a free dimension has a size that everybody uses.
 CONFIGS = {
-    "silero_vad": "max_batch_size: 0\n"
-                  'input { name: "input" data_type: TYPE_FP32 dims: [ 1, 512 ] }\n'
-                  'input { name: "state" data_type: TYPE_FP32 dims: [ 2, 1, 128 ] }\n',
     "ocr_rec": 'input { name: "x" data_type: TYPE_FP32 dims: [ 3, 48, 320 ] }\n',
     "ocr_cls": 'input { name: "x" data_type: TYPE_FP32 dims: [ 3, 48, 192 ] }\n',
+    "nudenet": "max_batch_size: 64\n"
+               'input { name: "images" data_type: TYPE_FP32 dims: [ 3, 320, 320 ] }\n',
 }
 SIZES = {"BOOL": 1, "UINT8": 1, "INT8": 1, "FP16": 2, "INT32": 4, "FP32": 4, "INT64": 8, "FP64": 8}
 

@@ -166,12 +166,12 @@ std::size_t EventLoop::handle(int count) {
     if (event.data.ptr == nullptr) continue;  // the bell, or unwatched
     const std::uint32_t events = event.events;
     const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
-    received_ = base::TimePoint{};
     static_cast<Watcher*>(event.data.ptr)
         ->on_ready({.read = broken || (events & (EPOLLIN | EPOLLRDHUP)) != 0,
                     .write = broken || (events & EPOLLOUT) != 0,
                     .ended = broken || (events & EPOLLRDHUP) != 0,
                     .broken = broken});
+    received_ = base::TimePoint{};
     ++done;
   }
   return done;
@@ -198,8 +198,8 @@ std::size_t EventLoop::run_all(std::vector<Work>& all) {
   if (all.empty()) return 0;
   running_.swap(all);
   for (Work& work : running_) {
-    received_ = base::TimePoint{};
     std::exchange(work, nullptr)();
+    received_ = base::TimePoint{};
   }
   const std::size_t done = running_.size();
   running_.clear();
