@@ -25,11 +25,12 @@ ROUTES = [("/predict/slow", BODY), ("/v2/models/slow/infer", V2_BODY), ("/v1/mod
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """One model that takes some tens of milliseconds and runs once at a time."""
+    """One model that takes some tens of milliseconds and runs once at a time, alone or not, so that the schedule's run time is every run's."""
     folder = tmp_path_factory.mktemp("objective") / "repository"
     (folder / "slow/1").mkdir(parents=True)
     onnx.save(made_models.slow(), folder / "slow/1/model.onnx")
-    (folder / "slow/config.pbtxt").write_text("max_batch_size: 1 instance_group { count: 1 kind: KIND_CPU }")
+    (folder / "slow/config.pbtxt").write_text(
+        'max_batch_size: 1 instance_group { count: 1 kind: KIND_CPU } parameters { key: "lone_thread_count" value { string_value: "1" } }')
     return folder
 
 
@@ -170,6 +171,7 @@ def test_the_time_that_a_request_waits_to_be_read_counts(repository, start_serve
     with raw_http.RawConnection(server) as connection:
         connection.send(request)
         assert connection.response()[0] == 200
+        time.sleep(0.2)  # or the server stops between its answer and its own note of when that left
         server.process.send_signal(signal.SIGSTOP)
         try:
             connection.send(request)
