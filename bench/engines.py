@@ -44,8 +44,7 @@ MODELS = {
 CONFIGS = {
     "ocr_rec": 'input { name: "x" data_type: TYPE_FP32 dims: [ 3, 48, 320 ] }\n',
     "ocr_cls": 'input { name: "x" data_type: TYPE_FP32 dims: [ 3, 48, 192 ] }\n',
-    "nudenet": "max_batch_size: 64\n"
-               'input { name: "images" data_type: TYPE_FP32 dims: [ 3, 320, 320 ] }\n',
+    "nudenet": 'input { name: "images" data_type: TYPE_FP32 dims: [ 3, 320, 320 ] }\n',
 }
 SIZES = {"BOOL": 1, "UINT8": 1, "INT8": 1, "FP16": 2, "INT32": 4, "FP32": 4, "INT64": 8, "FP64": 8}
 

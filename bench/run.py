@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benchmark: Saccade, its peers and two bare loops answer the same requests with the same models, in one run.
 
-    bench/run.py                    everything, 3 rounds, about half an hour
+    bench/run.py                    everything, 3 rounds, about forty minutes
     bench/run.py --quick            one short round of a few servers, about two minutes: does it all still work?
     bench/run.py --models digits --servers saccade,triton --only http-64 --rounds 9
     bench/run.py --update           and writes the tables into README.md and docs/performance.md
@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Saccade against its peers; see bench/README.md.")
     parser.add_argument("--quick", action="store_true", help="one short round, HTTP at 16 connections, two models: a check, not a measurement")
     parser.add_argument("--rounds", type=int, help="rounds (default 3)")
-    parser.add_argument("--seconds", type=float, help="seconds per measurement (default: 2 to 4, by model; wrk takes whole ones)")
+    parser.add_argument("--seconds", type=float, help="seconds per measurement (default: 2 to 8, by model; wrk takes whole ones)")
     parser.add_argument("--models", metavar="A,B", help=f"which of: {', '.join(model.name for model in cases.MODELS)}")
     parser.add_argument("--servers", metavar="A,B", help=f"which of: {', '.join(ROWS)}")
     parser.add_argument("--only", metavar="A,B", help=f"which of: {', '.join(load.name for load in loads.LOADS)}")

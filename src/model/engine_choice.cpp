@@ -1,6 +1,7 @@
 #include "model/engine_choice.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace saccade::model {
@@ -48,17 +49,15 @@ bool is_split(std::span<const CandidateFigures> figures, const EngineCandidate& 
   });
 }
 
-// The largest size that fits between one that was measured and fits, and one that does not; `from` where that
-// is `from` itself.
-CandidateFigures::Size largest_between(const CandidateFigures::Size& from, const CandidateFigures::Size& to,
-                                       std::size_t instances, double longest) {
+// Of the largest size that fits, between `from`, which does, and `to`, which doesn't.
+double throughput_between(const CandidateFigures::Size& from, const CandidateFigures::Size& to,
+                          std::size_t instances, base::Duration longest) {
   const auto shorter = static_cast<double>(from.run(instances).count());
   const auto longer = static_cast<double>(to.run(instances).count());
   const double each = (longer - shorter) / static_cast<double>(to.items - from.items);
-  const auto more = static_cast<std::int64_t>((longest - shorter) / each);
-  const double run = shorter + each * static_cast<double>(more);
-  const std::int64_t items = from.items + more;
-  return {items, static_cast<double>(instances) * static_cast<double>(items) * 1e9 / run};
+  const double more = std::floor((static_cast<double>(longest.count()) - shorter) / each);
+  const double run = shorter + each * more;
+  return static_cast<double>(instances) * (static_cast<double>(from.items) + more) * 1e9 / run;
 }
 
 // The highest throughput among sizes whose run fits; 0 where none does.
@@ -68,16 +67,12 @@ double throughput(const CandidateFigures& figures, const request::Objective& obj
   double most = 0;
   const CandidateFigures::Size* before = nullptr;
   for (const CandidateFigures::Size& size : figures.sizes) {
-    if (size.run(instances) <= longest) {
-      most = std::max(most, size.per_second);
-      before = &size;
-      continue;
+    if (size.run(instances) > longest) {
+      if (before != nullptr) most = std::max(most, throughput_between(*before, size, instances, longest));
+      break;
     }
-    if (before != nullptr) {
-      most = std::max(
-          most, largest_between(*before, size, instances, static_cast<double>(longest.count())).per_second);
-    }
-    break;
+    most = std::max(most, size.per_second);
+    before = &size;
   }
   return most;
 }

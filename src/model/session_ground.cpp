@@ -93,14 +93,17 @@ std::optional<base::Duration> SessionGround::run_alone(std::size_t candidate, ba
     times.push_back(after - before);
     before = after;
   } while (before < end);
-  if (session.runs_on_caller()) {
-    ran_ += before - start;
-    had_processor_ += thread_time() - processor_before;
-  }
+  count(session, before - start, thread_time() - processor_before);
   // Not the median: see engine_trial.h.
   const auto good = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 4);
   std::ranges::nth_element(times, good);
   return *good;
+}
+
+void SessionGround::count(const engine::Session& session, base::Duration ran, base::Duration had_processor) {
+  if (!session.runs_on_caller()) return;
+  ran_ += ran;
+  had_processor_ += had_processor;
 }
 
 double SessionGround::processor_share() const {
@@ -130,9 +133,7 @@ std::optional<double> SessionGround::run_beside(std::size_t candidate, std::int6
   for (const Pace& pace : paces) {
     if (pace.per_second <= 0) return std::nullopt;
     sum += pace.per_second * static_cast<double>(items);
-    if (!sessions.front()->runs_on_caller()) continue;
-    ran_ += pace.ran;
-    had_processor_ += pace.had_processor;
+    count(*sessions.front(), pace.ran, pace.had_processor);
   }
   return sum;
 }

@@ -40,6 +40,8 @@ class SessionGround final : public TrialGround {
   const std::vector<tensor::Tensor>& inputs(std::int64_t items);
   // Each shape's first run makes room for it, and counts for nothing.
   bool warm_up(std::size_t candidate, std::int64_t items);
+  // For the processor share, where one thread does all of a run.
+  void count(const engine::Session& session, base::Duration ran, base::Duration had_processor);
 
   std::vector<Sessions> candidates_;
   const ProbeResult& probed_;

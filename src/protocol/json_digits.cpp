@@ -19,10 +19,6 @@ namespace {
 constexpr std::ptrdiff_t kBlock = 64;
 constexpr std::ptrdiff_t kReadable = kBlock + 8;  // a number's bytes are read at once
 constexpr unsigned kAtOnce = 8;                   // digits
-constexpr unsigned kExactDigits = 15;             // of a double
-constexpr unsigned kMostDigits = 19;              // of 64 bits
-constexpr double kPowersOfTen[kMostDigits] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
-                                              1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
 constexpr std::uint64_t kWholePowersOfTen[kAtOnce + 1] = {1,       10,        100,        1'000,      10'000,
                                                           100'000, 1'000'000, 10'000'000, 100'000'000};
 

@@ -25,6 +25,12 @@ inline constexpr bool kReadsBlocks = true;
 inline constexpr bool kReadsBlocks = false;
 #endif
 
+// Decimal digits that a double holds exactly, and those that 64 bits hold.
+inline constexpr unsigned kExactDigits = 15;
+inline constexpr unsigned kMostDigits = 19;
+inline constexpr double kPowersOfTen[kMostDigits] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                                     1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+
 // Elements that one step may write, whether or not they count.
 inline constexpr std::size_t kBlockElements = 32;
 

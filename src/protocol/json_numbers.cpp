@@ -18,10 +18,6 @@ namespace {
 
 using tensor::DataType;
 
-constexpr int kExactDigits = 15;  // so many decimal digits fit a double exactly
-constexpr double kPowersOfTen[kExactDigits + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-
 bool digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -104,7 +100,7 @@ struct Real {
       if (after_point == 0) return Outcome::kNotThis;
     }
     const bool exponent = p < end && (*p == 'e' || *p == 'E');
-    if (before_point > 0 && before_point + after_point <= kExactDigits && !exponent &&
+    if (before_point > 0 && before_point + after_point <= std::ptrdiff_t{kExactDigits} && !exponent &&
         (before_point == 1 || *first != '0')) {
       const double number = static_cast<double>(value) / kPowersOfTen[after_point];
       element = static_cast<T>(negative ? -number : number);
