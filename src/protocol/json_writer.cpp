@@ -1,5 +1,6 @@
 #include "protocol/json_writer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -48,6 +49,10 @@ void append_all(std::string& out, const tensor::TensorView& tensor, Append&& app
     first = false;
     append(element);
   }
+}
+
+bool needs_escape(char c) {
+  return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
 }
 
 void append_escaped(std::string& out, char c) {
@@ -102,7 +107,14 @@ void append_level(std::string& out, const tensor::TensorView& tensor, std::size_
 void append_string(std::string& out, std::string_view text) {
   out += '"';
   if (simdjson::validate_utf8(text.data(), text.size())) {
-    for (const char c : text) append_escaped(out, c);
+    while (!text.empty()) {
+      const auto plain = static_cast<std::size_t>(std::ranges::find_if(text, needs_escape) - text.begin());
+      out.append(text.substr(0, plain));
+      text.remove_prefix(plain);
+      if (text.empty()) break;
+      append_escaped(out, text.front());
+      text.remove_prefix(1);
+    }
   } else {
     while (!text.empty()) {
       const std::size_t length = sequence_length(text);

@@ -264,6 +264,7 @@ base::Result<PredictRequest> decode_predict(std::string_view json, const request
 }
 
 std::string find_id(std::string_view json) {
+  if (!json.contains("\"id\"")) return {};  // most have none
   ondemand::document document;
   ondemand::value value;
   if (own_parser().iterate(json.data(), json.size(), json.size() + simdjson::SIMDJSON_PADDING).get(document))

@@ -20,6 +20,9 @@ thread_local EventLoop* current_loop = nullptr;
 // A wait that took longer than this has slept: nothing was ready when it began.
 constexpr base::Duration kSlept = std::chrono::microseconds(5);
 constexpr base::Duration kForever = base::Duration::max();
+// So long descriptors are handled in one turn, about: it is looked at after so many.
+constexpr base::Duration kLongestHandling = std::chrono::milliseconds(1);
+constexpr int kHandledAtOnce = 4;
 
 struct Here {
   explicit Here(EventLoop* loop) : before(std::exchange(current_loop, loop)) {}
@@ -124,10 +127,10 @@ void EventLoop::stop() {
 }
 
 std::size_t EventLoop::turn(base::Duration longest) {
-  const int count = wait(longest);
+  wait(longest);
   in_turn_ = true;
-  std::size_t done = handle(count);
-  if (!timers_.empty()) done += ring(waited_until_);
+  std::size_t done = handle();
+  if (!timers_.empty()) done += ring(began_);
   if (delivered_.load(std::memory_order_relaxed) > 0) take_posted();
   done += run_all(posted_);
   done += run_all(last_);
@@ -135,9 +138,12 @@ std::size_t EventLoop::turn(base::Duration longest) {
   return done;
 }
 
-// How many descriptors are ready.
-int EventLoop::wait(base::Duration longest) {
+void EventLoop::wait(base::Duration longest) {
   const base::TimePoint begun = base::now();
+  if (called_->next < called_->count) {
+    began_ = begun;
+    return;
+  }
   if (!timers_.empty()) longest = std::min(longest, timers_.begin()->first - begun);
   if (!posted_.empty() || !last_.empty()) longest = base::Duration{0};
   asleep_.store(true);
@@ -154,14 +160,16 @@ int EventLoop::wait(base::Duration longest) {
     unread_since_ = waited_until_;
   }
   waited_until_ = ended;
+  began_ = ended;
   wall_ahead_ = std::chrono::system_clock::now().time_since_epoch() - ended.time_since_epoch();
-  return std::max(count, 0);
+  called_->next = 0;
+  called_->count = std::max(count, 0);
 }
 
-std::size_t EventLoop::handle(int count) {
+std::size_t EventLoop::handle() {
   std::size_t done = 0;
-  called_->count = count;
-  for (called_->next = 0; called_->next < count;) {
+  while (called_->next < called_->count) {
+    if (done % kHandledAtOnce == kHandledAtOnce - 1 && base::now() - began_ > kLongestHandling) break;
     const epoll_event& event = called_->events[static_cast<std::size_t>(called_->next++)];
     if (event.data.ptr == nullptr) continue;  // the bell, or unwatched
     const std::uint32_t events = event.events;

@@ -5,7 +5,9 @@
 //   1. every descriptor that is ready is handled, and every timer that is due;
 //   2. the work posted until then runs, in its order: what 1 has decoded is one batch by now;
 //   3. what was put off to the turn's end runs: one write for all that the turn has made.
-// What 2 and 3 leave behind for themselves waits for the next turn, which then doesn't sleep.
+// What 2 and 3 leave behind for themselves waits for the next turn, which then doesn't sleep. Where 1 takes
+// longer than a millisecond, so that what it has decoded would wait long, 2 and 3 come in between: the next
+// turn goes on with the rest instead of waiting.
 //
 // Descriptors are watched edge-triggered: one call when they are added, none per request. Whoever watches one
 // remembers that it is ready until a read or a write has found out otherwise.
@@ -66,7 +68,7 @@ class EventLoop {
   void unwatch(int descriptor, Watcher& watcher);
 
   // When this turn began, for what need not be exact; outside of a turn: now. Only on the loop's thread.
-  base::TimePoint turn_began() const { return in_turn_ ? waited_until_ : base::now(); }
+  base::TimePoint turn_began() const { return in_turn_ ? began_ : base::now(); }
   // Since when what the running handler has read may have waited to be read. Where the socket says when its
   // bytes came (note_received), that. Else they could not have been read before this time: the loop asked the
   // system what is readable then, and this has not been among it; where very much is readable at once (more
@@ -99,8 +101,9 @@ class EventLoop {
   void stop();
   // How much was done.
   std::size_t turn(base::Duration longest);
-  int wait(base::Duration longest);
-  std::size_t handle(int count);
+  // Leaves in called_ what is ready; returns at once where the last turn has left some.
+  void wait(base::Duration longest);
+  std::size_t handle();
   std::size_t ring(base::TimePoint now);
   void take_posted();
   std::size_t run_all(std::vector<Work>& all);
@@ -116,11 +119,12 @@ class EventLoop {
   bool in_turn_ = false;
   base::TimePoint unread_since_{};
   base::TimePoint waited_until_{};  // when the last wait ended
+  base::TimePoint began_{};         // the turn: as it, or later where it goes on with what was left
   base::TimePoint received_{};      // what the running handler has read; zero: it doesn't know
   base::Duration wall_ahead_{0};    // the wall's clock, of the steady one; taken with each wait
   std::size_t watched_ = 0;
   Timers timers_;
-  // The watchers still to be called in this turn; null: unwatched meanwhile.
+  // The watchers still to be called; null: unwatched meanwhile.
   struct Called;
   std::unique_ptr<Called> called_;
   std::vector<Work> posted_;   // by the loop's own thread, or moved here from inbox_

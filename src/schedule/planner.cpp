@@ -77,8 +77,9 @@ void Planner::fit_size() {
   if (policy_.measured_is_guess) size_ = std::clamp<std::int64_t>(size_, 1, 1 + latency_.largest_run());
   const int runs = policy_.priority_levels > 0 ? kRunsOfUrgent : kRuns;
   const Duration each = (budget() - admission_->after_run_likely()) / runs;
-  while (size_ > 1 && latency_.time(size_).likely + whole(gap_) > each)
-    size_ = size_ > 8 ? size_ * 7 / 8 : size_ - 1;
+  // Smaller batches don't make the gaps between them shorter: half of the time is the runs' at least.
+  const Duration longest = std::max(each - whole(gap_), each / 2);
+  while (size_ > 1 && latency_.time(size_).likely > longest) size_ = size_ > 8 ? size_ * 7 / 8 : size_ - 1;
 }
 
 Duration Planner::run_time() const {
@@ -141,7 +142,12 @@ Duration Planner::budget() const {
   return whole(nanoseconds(objective_.latency) * (1 - kReserve));
 }
 
-// Whether an idle server could keep the objective.
+// Whether an idle server could be in time on the average.
+bool Planner::is_possible() const {
+  return latency_.time(1).mean + admission_->after_run() <= budget();
+}
+
+// Whether it could keep the objective.
 bool Planner::can_be_kept() const {
   const LatencyModel::Time run = latency_.time(1);
   const Duration after = admission_->after_run();
@@ -173,9 +179,11 @@ std::optional<base::Error> Planner::judge(Job& job) {
     return now_ + f.total + whole(admission_->caution(level) * nanoseconds(f.risk)) - promise.drop_after;
   };
   Duration excess = too_long(ahead);
-  // What nobody could keep is not held against one that a free instance takes at once.
+  // What nobody could keep is not held against one that a free instance takes at once; that it has waited too
+  // long already is.
   const bool idle = before == 0 && runs_.size() < instances_;
-  if (idle && excess.count() > 0 && now_ + ahead.total <= job.request.deadline &&
+  const TimePoint latest = objective_.stated() && !is_possible() ? job.request.deadline : promise.drop_after;
+  if (idle && excess.count() > 0 && now_ + ahead.total <= latest &&
       (job.request.deadline != TimePoint::max() || !can_be_kept())) {
     promise.drop_after = TimePoint::max();
     excess = Duration{0};
@@ -464,11 +472,12 @@ void Planner::publish() {
   const Duration safe = whole(admission_->caution(level) * nanoseconds(newcomer.risk));
   free_at_.store((now_ + newcomer.start).time_since_epoch().count(), std::memory_order_relaxed);
   needs_.store((newcomer.total - newcomer.start + safe).count(), std::memory_order_relaxed);
+  means_.store((newcomer.total - newcomer.start).count(), std::memory_order_relaxed);
   const bool idle = queue_.empty() && runs_.size() < instances_;
-  seen_from_.store((idle ? trial_from_ : TimePoint::max()).time_since_epoch().count(),
-                   std::memory_order_relaxed);
+  const TimePoint seen_from = !can_be_kept() ? TimePoint::min() : idle ? trial_from_ : TimePoint::max();
+  seen_from_.store(seen_from.time_since_epoch().count(), std::memory_order_relaxed);
   // What nobody could keep is decided at the door.
-  budget_.store(can_be_kept() ? budget().count() : 0, std::memory_order_relaxed);
+  budget_.store(is_possible() ? budget().count() : 0, std::memory_order_relaxed);
 }
 
 std::optional<base::Error> Planner::would_refuse(runtime::EventLoop* loop, TimePoint arrived, TimePoint now) {
@@ -476,9 +485,11 @@ std::optional<base::Error> Planner::would_refuse(runtime::EventLoop* loop, TimeP
   if (budget.count() == 0) return {};
   const TimePoint begun = loop == nullptr ? arrived : std::min(arrived, loop->unread_since(now));
   const TimePoint free_at{Duration(free_at_.load(std::memory_order_relaxed))};
-  const TimePoint end = std::max(now, free_at) + Duration(needs_.load(std::memory_order_relaxed));
+  const TimePoint start = std::max(now, free_at);
+  const TimePoint end = start + Duration(needs_.load(std::memory_order_relaxed));
   if (end <= begun + budget) return {};
-  if (now >= TimePoint{Duration(seen_from_.load(std::memory_order_relaxed))}) return {};
+  const bool hopeless = start + Duration(means_.load(std::memory_order_relaxed)) > begun + budget;
+  if (!hopeless && now >= TimePoint{Duration(seen_from_.load(std::memory_order_relaxed))}) return {};
   early_refusals_.fetch_add(1, std::memory_order_relaxed);
   metrics_->refused_too_late.add();
   metrics_->rejected.add();

@@ -147,6 +147,52 @@ TEST(EventLoop, ATurnHandlesThenRunsWhatWasPostedThenItsEnd) {
   EXPECT_EQ(order, (std::vector<int>{1, 1, 2, 2, 3, 3})) << "in one turn";
 }
 
+TEST(EventLoop, WhatWasPostedDoesNotWaitForAllThatIsReady) {
+  EventLoop loop(0);
+  constexpr int kPairs = 12;
+  std::vector<std::unique_ptr<Pair>> pairs;
+  for (int i = 0; i < kPairs; ++i) pairs.push_back(std::make_unique<Pair>(loop));
+  loop.poll();
+  std::vector<int> handled_before;  // each posted work: so many handlers had run by then
+  int handled = 0;
+  for (const auto& pair : pairs) {
+    pair->then = [&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      ++handled;
+      loop.post([&] { handled_before.push_back(handled); });
+    };
+    pair->write();
+  }
+  loop.poll();
+  ASSERT_EQ(handled, kPairs) << "each once";
+  ASSERT_EQ(handled_before.size(), static_cast<std::size_t>(kPairs));
+  EXPECT_LE(handled_before.front(), kPairs / 2);
+  EXPECT_EQ(handled_before.back(), kPairs);
+}
+
+TEST(EventLoop, WhoeverIsUnwatchedBetweenTurnsHearsNoMore) {
+  EventLoop loop(0);
+  constexpr int kPairs = 12;
+  std::vector<std::unique_ptr<Pair>> pairs;
+  for (int i = 0; i < kPairs; ++i) pairs.push_back(std::make_unique<Pair>(loop));
+  loop.poll();
+  int handled = 0;
+  for (const auto& pair : pairs) {
+    pair->then = [&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      if (++handled == 1) {
+        loop.post([&] {
+          for (const auto& other : pairs) other->unwatch();
+        });
+      }
+    };
+    pair->write();
+  }
+  loop.poll();
+  EXPECT_GE(handled, 1);
+  EXPECT_LE(handled, kPairs / 2) << "the posted work came in between";
+}
+
 TEST(EventLoop, WhatIsReadInATurnCameAfterTheLastWait) {
   EventLoop loop(0);
   Pair pair(loop);
