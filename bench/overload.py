@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Open-loop load below and beyond what the machine can do: does the stated latency hold, and what is still answered in time?
 
-    bench/overload.py                    four models, three settings, about a quarter of an hour
+    bench/overload.py                    four models, one of them by two ways, three settings: 25 minutes
     bench/overload.py --quick            one model, short points, about a minute: does everything still work?
     bench/overload.py --models magika --settings objective --loads 2,10
     bench/overload.py --self-check       the load generator against a server of which it is known what it does
     bench/overload.py --update-docs      puts the last run's tables and plots into docs
 
-For each model two things are found first (closed loop, no objective): the capacity, and how long one caller waits for its answer; six
-times that, and 10 ms at least, is the objective. Then requests arrive at random (Poisson) at multiples of it,
+For each model two things are found first, without an objective: the capacity, which is what is answered where this same generator always
+has requests waiting, and how long one caller waits for its answer; six times that, and 10 ms at least, is the objective. Then requests arrive at random (Poisson) at multiples of it,
 and in a step from 0.2 to 2, against the same server with three settings: an objective; fixed batching (32, 100 ms); and the best
 fixed knobs that a small search finds. Latencies count from when a request was due. Writes build/bench/overload.json.
 """
@@ -39,17 +39,25 @@ STEP = "0.2:4s,2:8s"
 class Plan:
     """How a model is asked."""
 
+    model: str
     form: str
     path: str
     loads: tuple[float, ...] = (0.5, 0.8, 0.95, 1.2, 2)
+    websocket: bool = False
 
 
 PLANS = {
-    "digits": Plan("native", "/predict/digits"),
-    "ocr_cls": Plan("binary", "/v2/models/ocr_cls/infer"),
-    "magika": Plan("native", "/predict/magika", (0.5, 0.8, 0.95, 1.2, 2, 10)),
-    "nudenet": Plan("binary", "/v2/models/nudenet/infer", (0.5, 0.8, 0.95, 1.2, 2, 10)),
+    "digits": Plan("digits", "native", "/predict/digits"),
+    "digits-websocket": Plan("digits", "native", "/ws/predict/digits", websocket=True),
+    "ocr_cls": Plan("ocr_cls", "binary", "/v2/models/ocr_cls/infer"),
+    "magika": Plan("magika", "native", "/predict/magika", (0.5, 0.8, 0.95, 1.2, 2, 10)),
+    "nudenet": Plan("nudenet", "binary", "/v2/models/nudenet/infer", (0.5, 0.8, 0.95, 1.2, 2, 10)),
 }
+# As callers behind a few long-lived connections ask; a message that finds them full waits, as one of HTTP does without a free connection.
+WEBSOCKETS = ("--protocol", "websocket", "--connections", 8, "--max-connections", 8, "--in-flight", 256)
+# Always so many that wait for an answer, to find the capacity.
+WAITING = ("--connections", 32, "--max-connections", 32)
+WAITING_WEBSOCKETS = ("--protocol", "websocket", "--connections", 8, "--max-connections", 8, "--in-flight", 64)
 LONE_ANSWERS = 6  # that go into an objective
 SHORTEST_OBJECTIVE_MS = 10.0  # below it a machine's own hold-ups, shared with the generator, decide
 FIXED = ("--max-batch-size", "32", "--max-queue-delay-us", "100000")
@@ -62,12 +70,12 @@ SETTINGS = ["objective", "fixed", "tuned"]
 class Point:
     """One server that runs, and a generator to ask it."""
 
-    def __init__(self, model: cases.Model, flags: tuple[str, ...], settings: servers.Settings, request: cases.Request,
+    def __init__(self, plan: Plan, model: cases.Model, flags: tuple[str, ...], settings: servers.Settings, request: cases.Request,
                  objective_ms: float = 0):
-        self.plan, self.request, self.settings, self.objective_ms = PLANS[model.name], request, settings, objective_ms
+        self.plan, self.request, self.settings, self.objective_ms = plan, request, settings, objective_ms
         server = servers.SERVERS[0]
         self.running = servers.Running(server, model, dataclasses.replace(settings, saccade_flags=(*settings.saccade_flags, *flags)))
-        row = servers.Row("saccade", self.plan.form, self.plan.path)
+        row = servers.Row("saccade", plan.form, plan.path.removeprefix("/ws"), plan.path)
         self.target = servers.Target(row, self.running, model, request)
 
     def __enter__(self) -> Point:
@@ -83,7 +91,10 @@ class Point:
 
     def capacity(self, seconds: float) -> float:
         loads.warm_up(self.target, self.settings)
-        return loads.measure(self.target, loads.Load("http", 32, 1), self.settings, seconds)["requests_per_s"]
+        load = loads.Load("ws", 8, 16) if self.plan.websocket else loads.Load("http", 32, 1)
+        more = 2 * loads.measure(self.target, load, self.settings, seconds)["requests_per_s"]
+        waiting = WAITING_WEBSOCKETS if self.plan.websocket else WAITING
+        return self.generate("--rate", more, "--seconds", seconds, "--patience", 0, *waiting)["answered_per_s"]
 
     def objective(self, seconds: float) -> float:
         """In milliseconds, with two digits that count."""
@@ -91,14 +102,16 @@ class Point:
         return max(float(f"{LONE_ANSWERS * lone:.2g}"), SHORTEST_OBJECTIVE_MS)
 
     def ask(self, rate: float, seconds: float, schedule: str = "") -> dict:
+        length = ["--schedule", schedule, "--interval", 0.25] if schedule else ["--seconds", seconds]
+        return self.generate("--rate", rate, "--objective-ms", self.objective_ms, "--warm-up", min(1.0, seconds / 2), *length,
+                             *(WEBSOCKETS if self.plan.websocket else ()))  # fmt: skip
+
+    def generate(self, *options) -> dict:
         headers = [text for key, value in self.request.headers if key != "Content-Type" for text in ("--header", f"{key}: {value}")]
-        command = [self.settings.program("bench_open_loop"), self.running.port, self.plan.path, self.request.file, "--rate", rate,
-                   "--objective-ms", self.objective_ms, "--content-type", dict(self.request.headers)["Content-Type"],
-                   "--warm-up", min(1.0, seconds / 2), *headers]  # fmt: skip
-        command += ["--schedule", schedule, "--interval", 0.25] if schedule else ["--seconds", seconds]
         family = self.running.family
         before = family.cpu_seconds()
-        result = loads.run_json(command)
+        result = loads.run_json([self.settings.program("bench_open_loop"), self.running.port, self.plan.path, self.request.file,
+                                 "--content-type", dict(self.request.headers)["Content-Type"], *headers, *options])  # fmt: skip
         result["server_cpu_us_per_request"] = 1e6 * (family.cpu_seconds() - before) / max(1, result["offered"])
         family.settle(3)
         if not family.alive():
@@ -106,23 +119,26 @@ class Point:
         return result
 
 
-def tune(model: cases.Model, settings: servers.Settings, request: cases.Request, objective_ms: float, capacity: float,
+def tune(name: str, model: cases.Model, settings: servers.Settings, request: cases.Request, objective_ms: float, capacity: float,
          seconds: float) -> tuple[str, ...]:
     """The knobs with the most answers in time, a little below capacity and at twice it."""
     best, flags = -1.0, KNOBS[0]
     for knobs in KNOBS:
-        with Point(model, knobs, settings, request, objective_ms) as point:
+        with Point(PLANS[name], model, knobs, settings, request, objective_ms) as point:
             score = sum(point.ask(capacity * share, seconds)["goodput_per_s"] for share in (0.8, 2))
-        print(f"{model.name}  {' '.join(knobs)}: {score:,.0f}", file=sys.stderr)
+        print(f"{name}  {' '.join(knobs)}: {score:,.0f}", file=sys.stderr)
         if score > best:
             best, flags = score, knobs
     return flags
 
 
-def measure(model: cases.Model, options: argparse.Namespace, settings: servers.Settings, scratch: Path) -> dict:
-    plan = PLANS[model.name]
+def measure(plan_name: str, options: argparse.Namespace, settings: servers.Settings, scratch: Path) -> dict:
+    plan = PLANS[plan_name]
+    model = next(model for model in cases.MODELS if model.name == plan.model)
+    if not model.file.is_file():
+        raise Stop(f"{shown(model.file)} is not there (test/models/fetch)")
     request = cases.requests(model, scratch)[plan.form]
-    with Point(model, (), settings, request) as point:
+    with Point(plan, model, (), settings, request) as point:
         capacity = point.capacity(2 if options.quick else 4)
         objective_ms = point.objective(1 if options.quick else 2)
     result = {"capacity_per_s": capacity, "objective_ms": objective_ms, "settings": {}}
@@ -131,15 +147,15 @@ def measure(model: cases.Model, options: argparse.Namespace, settings: servers.S
         if name == "fixed":
             flags = FIXED
         elif name == "tuned":
-            flags = KNOBS[0] if options.quick else tune(model, settings, request, objective_ms, capacity, 1.5)
+            flags = KNOBS[0] if options.quick else tune(plan_name, model, settings, request, objective_ms, capacity, 1.5)
         found = result["settings"][name] = {"flags": list(flags), "points": {}}
-        with Point(model, flags, settings, request, objective_ms) as point:
+        with Point(plan, model, flags, settings, request, objective_ms) as point:
             for share in options.loads or plan.loads:
                 one = found["points"][f"{share:g}"] = point.ask(capacity * share, options.seconds)
-                print(f"{model.name:8} {name:9} {share:5g} x  {line(one)}", file=sys.stderr)
+                print(f"{plan_name:16} {name:9} {share:5g} x  {line(one)}", file=sys.stderr)
             if not options.no_step:
                 found["step"] = point.ask(capacity, 0, STEP)
-                print(f"{model.name:8} {name:9}  step    {line(found['step'])}", file=sys.stderr)
+                print(f"{plan_name:16} {name:9}  step    {line(found['step'])}", file=sys.stderr)
     return result
 
 
@@ -205,11 +221,9 @@ def run(options: argparse.Namespace, scratch: Path) -> int:
         return 0
     done = {**circumstances(), "seconds": options.seconds, "quick": options.quick, "models": {}}
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    for model in cases.MODELS:
-        if model.name in options.models:
-            if not model.file.is_file():
-                raise Stop(f"{shown(model.file)} is not there (test/models/fetch)")
-            done["models"][model.name] = measure(model, options, settings, scratch)
+    for name in PLANS:
+        if name in options.models:
+            done["models"][name] = measure(name, options, settings, scratch)
             options.output.write_text(json.dumps(done, indent=1) + "\n")
     print(tables(done))
     print(f"(every point: {shown(options.output)})")

@@ -45,13 +45,12 @@ void Connection::connected() {
   state_ = handshake_.empty() ? State::kOpen : State::kShaking;
 }
 
-void Connection::send(std::size_t request) {
+void Connection::put(std::size_t request) {
   owed_[(oldest_ + waiting_++) % owed_.size()] = request;
   unwritten_ += message_.size();
-  write();
 }
 
-void Connection::write() {
+void Connection::flush() {
   while (state_ == State::kShaking && handshake_written_ < handshake_.size()) {
     const ssize_t size = ::send(descriptor_, handshake_.data() + handshake_written_,
                                 handshake_.size() - handshake_written_, MSG_NOSIGNAL);

@@ -30,8 +30,10 @@ class Connection {
   bool broken() const { return state_ == State::kBroken; }
   const std::string& why() const { return why_; }
 
-  // Sends one for `request`; only where free().
-  void send(std::size_t request);
+  // One more for `request`; only where free(). It leaves with the next flush().
+  void put(std::size_t request);
+  // Writes what is due, as far as the socket takes it.
+  void flush();
   // The socket may be ready: goes on writing, reads what there is into `scratch`, and calls
   // `on_answer(request, answer)` for each.
   template <class OnAnswer>
@@ -45,7 +47,6 @@ class Connection {
 
  private:
   enum class State : std::uint8_t { kConnecting, kShaking, kOpen, kBroken };
-  void write();
   void connected();
   // The part of `bytes` behind the answer to the handshake.
   std::string_view shake(std::string_view bytes);
@@ -71,7 +72,7 @@ class Connection {
 template <class OnAnswer>
 void Connection::ready(bool readable, std::span<char> scratch, OnAnswer on_answer) {
   if (state_ == State::kConnecting) connected();
-  if (state_ != State::kBroken) write();
+  if (state_ != State::kBroken) flush();
   if (!readable) return;
   do {
     std::string_view bytes = receive(scratch);

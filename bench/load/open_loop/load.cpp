@@ -87,6 +87,7 @@ void Load::run() {
   for (std::int64_t at = now(); at < end || ((next < due.size() || unanswered_ > 0) && at < patience);
        at = now()) {
     for (std::size_t i = 0; i < kBurst && next < due.size() && due[next] <= at; ++i) dispatch(next++);
+    flush();
     const std::int64_t wake = next < due.size() ? due[next] : at < end ? end : patience;
     poll(std::max<std::int64_t>(0, wake - now()));
   }
@@ -124,16 +125,27 @@ void Load::dispatch(std::size_t request) {
     chance_ ^= chance_ << 13;  // xorshift64 (Marsaglia 2003)
     chance_ ^= chance_ >> 7;
     chance_ ^= chance_ << 17;
-    return send(*free_[chance_ % free_.size()], request, false);
+    Connection& connection = *free_[chance_ % free_.size()];
+    put(connection, request, false);
+    if (options_.in_flight == 1) return settle(connection);
+    unflushed_.push_back(&connection);
+    if (!connection.free()) take_free(connection);
+    return;
   }
   held_.push_back(request);
   if (held_.size() > opening_) open();
 }
 
-void Load::send(Connection& connection, std::size_t request, bool held) {
+void Load::put(Connection& connection, std::size_t request, bool held) {
   tally_.sent(request, now() - arrivals_.due_ns[request], held);
-  connection.send(request);
-  settle(connection);
+  connection.put(request);
+}
+
+void Load::flush() {
+  std::ranges::sort(unflushed_);
+  unflushed_.erase(std::ranges::unique(unflushed_).begin(), unflushed_.end());
+  for (Connection* connection : unflushed_) settle(*connection);
+  unflushed_.clear();
 }
 
 bool Load::poll(std::int64_t wait_ns) {
@@ -161,9 +173,9 @@ void Load::settle(Connection& connection) {
   while (connection.free() && !held_.empty()) {
     const std::size_t request = held_.front();
     held_.pop_front();
-    tally_.sent(request, now() - arrivals_.due_ns[request], true);
-    connection.send(request);
+    put(connection, request, true);
   }
+  if (!connection.broken()) connection.flush();
   if (connection.broken()) {
     remove(connection);
   } else if (connection.free()) {

@@ -3,7 +3,8 @@
 //
 // A free connection is taken by chance, as independent callers would use theirs, so a server that deals
 // connections out to threads sees Poisson arrivals on each. Where none is free the request is held back, its
-// time running, and another connection is opened up to the bound.
+// time running, and another connection is opened up to the bound. Messages that are due together on one
+// WebSocket are written together.
 #pragma once
 
 #include <chrono>
@@ -39,7 +40,9 @@ class Load {
 
   void open();
   void dispatch(std::size_t request);
-  void send(Connection& connection, std::size_t request, bool held);
+  void put(Connection& connection, std::size_t request, bool held);
+  // Writes what has been put on WebSockets since the last time.
+  void flush();
   // Returns whether anything happened within `wait` (negative: none).
   bool poll(std::int64_t wait_ns);
   // What a connection can do next, after anything happened on it.
@@ -60,6 +63,7 @@ class Load {
   Clock::time_point start_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> free_;
+  std::vector<Connection*> unflushed_;
   std::deque<std::size_t> held_;  // due, and no connection was free
   std::size_t opening_ = 0;
   std::size_t unanswered_ = 0;  // sent or held
