@@ -7,8 +7,8 @@
     bench/overload.py --self-check       the load generator against a server of which it is known what it does
     bench/overload.py --update-docs      puts the last run's tables and plots into docs
 
-For each model two things are found first, without an objective: the capacity, which is what is answered where this same generator always
-has requests waiting, and how long one caller waits for its answer; six times that, and 10 ms at least, is the objective. Then requests arrive at random (Poisson) at multiples of it,
+For each model two things are found first (closed loop, no objective): the capacity, and how long one caller waits for its answer; six
+times that, and 10 ms at least, is the objective. Then requests arrive at random (Poisson) at multiples of it,
 and in a step from 0.2 to 2, against the same server with three settings: an objective; fixed batching (32, 100 ms); and the best
 fixed knobs that a small search finds. Latencies count from when a request was due. Writes build/bench/overload.json.
 """
@@ -19,6 +19,7 @@ import argparse
 import dataclasses
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -55,9 +56,6 @@ PLANS = {
 }
 # As callers behind a few long-lived connections ask; a message that finds them full waits, as one of HTTP does without a free connection.
 WEBSOCKETS = ("--protocol", "websocket", "--connections", 8, "--max-connections", 8, "--in-flight", 256)
-# Always so many that wait for an answer, to find the capacity.
-WAITING = ("--connections", 32, "--max-connections", 32)
-WAITING_WEBSOCKETS = ("--protocol", "websocket", "--connections", 8, "--max-connections", 8, "--in-flight", 64)
 LONE_ANSWERS = 6  # that go into an objective
 SHORTEST_OBJECTIVE_MS = 10.0  # below it a machine's own hold-ups, shared with the generator, decide
 FIXED = ("--max-batch-size", "32", "--max-queue-delay-us", "100000")
@@ -65,6 +63,8 @@ FIXED = ("--max-batch-size", "32", "--max-queue-delay-us", "100000")
 KNOBS = [("--max-batch-size", str(batch), "--max-queue-delay-us", str(delay), "--max-queue", str(queue))
          for batch in (1, 8, 32) for delay in (0, 2000) for queue in (8, 64)]  # fmt: skip
 SETTINGS = ["objective", "fixed", "tuned"]
+# The generator goes before the server, as callers on machines of their own would: a request that leaves late says nothing about the server.
+PRECEDENCE = ("nice", "-n", "-5") if os.geteuid() == 0 else ()
 
 
 class Point:
@@ -91,10 +91,8 @@ class Point:
 
     def capacity(self, seconds: float) -> float:
         loads.warm_up(self.target, self.settings)
-        load = loads.Load("ws", 8, 16) if self.plan.websocket else loads.Load("http", 32, 1)
-        more = 2 * loads.measure(self.target, load, self.settings, seconds)["requests_per_s"]
-        waiting = WAITING_WEBSOCKETS if self.plan.websocket else WAITING
-        return self.generate("--rate", more, "--seconds", seconds, "--patience", 0, *waiting)["answered_per_s"]
+        load = loads.Load("ws", 8, 64) if self.plan.websocket else loads.Load("http", 32, 1)
+        return loads.measure(self.target, load, self.settings, seconds)["requests_per_s"]
 
     def objective(self, seconds: float) -> float:
         """In milliseconds, with two digits that count."""
@@ -110,7 +108,7 @@ class Point:
         headers = [text for key, value in self.request.headers if key != "Content-Type" for text in ("--header", f"{key}: {value}")]
         family = self.running.family
         before = family.cpu_seconds()
-        result = loads.run_json([self.settings.program("bench_open_loop"), self.running.port, self.plan.path, self.request.file,
+        result = loads.run_json([*PRECEDENCE, self.settings.program("bench_open_loop"), self.running.port, self.plan.path, self.request.file,
                                  "--content-type", dict(self.request.headers)["Content-Type"], *headers, *options])  # fmt: skip
         result["server_cpu_us_per_request"] = 1e6 * (family.cpu_seconds() - before) / max(1, result["offered"])
         family.settle(3)
@@ -219,7 +217,7 @@ def run(options: argparse.Namespace, scratch: Path) -> int:
             raise Stop(f"{shown(options.output)} is not there: run bench/overload.py first")
         update_docs(json.loads(options.output.read_text()))
         return 0
-    done = {**circumstances(), "seconds": options.seconds, "quick": options.quick, "models": {}}
+    done = {**circumstances(), "precedence": " ".join(PRECEDENCE), "seconds": options.seconds, "quick": options.quick, "models": {}}
     options.output.parent.mkdir(parents=True, exist_ok=True)
     for name in PLANS:
         if name in options.models:

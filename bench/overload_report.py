@@ -11,7 +11,8 @@ PLOTS = ROOT / "docs/plots"
 
 
 def tables(run: dict) -> str:
-    parts = [f"Measured {run['date']}: {run['processor']}, {run['cores']} cores shared by server and generator, load average before: "
+    how = f" (`{run['precedence']}`)" if run.get("precedence") else ""
+    parts = [f"Measured {run['date']}: {run['processor']}, {run['cores']} cores shared by server and generator{how}, load average before: "
              f"{run['load_average_before']:.1f}; {run['seconds']:g} s a point.\n"]  # fmt: skip
     for name, model in run["models"].items():
         best = max((point["goodput_per_s"] for setting in model["settings"].values() for point in setting["points"].values()), default=0)
