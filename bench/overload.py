@@ -91,7 +91,7 @@ class Point:
 
     def capacity(self, seconds: float) -> float:
         loads.warm_up(self.target, self.settings)
-        load = loads.Load("ws", 8, 64) if self.plan.websocket else loads.Load("http", 32, 1)
+        load = loads.Load("ws", 8, 8) if self.plan.websocket else loads.Load("http", 32, 1)
         return loads.measure(self.target, load, self.settings, seconds)["requests_per_s"]
 
     def objective(self, seconds: float) -> float:

@@ -22,9 +22,13 @@ constexpr std::uint64_t kManyRuns = 256;  // after which a knot knows its own qu
 // itself what short ones need several for.
 constexpr std::uint64_t kTrusted = 8;
 constexpr double kTrustedTime = 20e6;  // nanoseconds
-constexpr std::uint64_t kLooks = 16;   // short runs between two looks at what is worth batching
+// Runs before which a knot is left out where those around it are known: the first run of a size may take
+// many times longer than the next, and would not be tried again.
+constexpr std::uint64_t kWarm = 3;
+constexpr std::uint64_t kLooks = 16;  // short runs between two looks at what is worth batching
 constexpr base::Duration kLongRun = std::chrono::milliseconds(1);
-constexpr int kScalings = 8;  // runs that guesses are scaled by
+constexpr double kPaceGain = 1.0 / 64;
+constexpr double kPaceCutOff = 0.4;  // of a ratio's logarithm, so that one run that was held up says little
 
 base::Duration whole(double nanoseconds) {
   return base::Duration(static_cast<base::Duration::rep>(nanoseconds));
@@ -50,23 +54,52 @@ LatencyModel::LatencyModel(std::int64_t most, double quantile, const std::vector
   size_ = sizes.size();
   knots_ = std::make_unique<Knot[]>(size_);
   for (std::size_t i = 0; i < size_; ++i) knots_[i].items = sizes[i];
-  for (const MeasuredRun& run : measured) {
+  std::vector<MeasuredRun> known = measured;
+  std::erase_if(known, [](const MeasuredRun& run) { return run.items <= 0 || run.time.count() <= 0; });
+  std::ranges::sort(known, {}, &MeasuredRun::items);
+  for (const MeasuredRun& run : known) {
     learn(run.items, run.time);
-    knots_[nearest(run.items)].runs = kTrusted;
+    Knot& knot = knots_[nearest(run.items)];
+    knot.runs = kTrusted;
+    knot.measured = knot.mean;
   }
   largest_run_ = 0;
-  for (std::size_t i = 0; i < size_; ++i) knots_[i].guessed = guessed && knots_[i].runs > 0;
-  if (guessed) scalings_ = kScalings;
+  measured_ = std::move(known);  // from now on runs are compared with it
+  guessed_ = guessed && !measured_.empty();
   find_worth();
 }
 
-void LatencyModel::scale_guesses(double ratio) {
-  const double factor = std::pow(ratio, 1.0 / (kScalings - --scalings_));
+// How long it took at the load, in proportion where this size was not measured.
+double LatencyModel::measured_time(std::int64_t items) const {
+  const auto above = std::ranges::lower_bound(measured_, items, {}, &MeasuredRun::items);
+  const auto in_proportion = [&](const MeasuredRun& run) {
+    return static_cast<double>(run.time.count()) * static_cast<double>(items) /
+           static_cast<double>(run.items);
+  };
+  if (above == measured_.end()) return in_proportion(measured_.back());
+  if (above->items == items || above == measured_.begin()) return static_cast<double>(above->time.count());
+  const MeasuredRun& below = *std::prev(above);
+  const double share =
+      static_cast<double>(items - below.items) / static_cast<double>(above->items - below.items);
+  return std::lerp(static_cast<double>(below.time.count()), static_cast<double>(above->time.count()), share);
+}
+
+void LatencyModel::follow_pace(std::int64_t items, double time) {
+  double off = std::log(time / measured_time(items));
+  if (!guesses()) off = std::clamp(off, pace_ - kPaceCutOff, pace_ + kPaceCutOff);
+  const bool first = guesses();
+  ++paced_;
+  const auto weight = static_cast<double>(guessed_ ? paced_ : paced_ + kFirstRuns);
+  pace_ += std::max(1 / weight, kPaceGain) * (off - pace_);
+  if (!first && paced_ % kLooks != 0 && time < kLongRun.count()) return;
+  const double factor = std::exp(pace_);
   for (std::size_t i = 0; i < size_; ++i) {
-    if (!knots_[i].guessed) continue;
-    for (std::atomic<double>* figure : {&knots_[i].mean, &knots_[i].spread, &knots_[i].likely}) {
-      figure->store(figure->load(std::memory_order_relaxed) * factor, std::memory_order_relaxed);
-    }
+    Knot& knot = knots_[i];
+    if (knot.measured == 0) continue;
+    const double mean = knot.measured * factor;
+    knot.mean.store(mean, std::memory_order_relaxed);
+    knot.spread.store(kFirstSpread * mean, std::memory_order_relaxed);
+    knot.likely.store(mean + kLikelyAtFirst * kFirstSpread * mean, std::memory_order_relaxed);
   }
 }
 
@@ -93,12 +126,10 @@ void LatencyModel::learn(std::int64_t items, base::Duration time) {
   Knot& knot = knots_[nearest(items)];
   const double x =
       static_cast<double>(time.count()) * static_cast<double>(knot.items) / static_cast<double>(items);
-  if (scalings_ > 0) {
-    if (const base::Duration thought = this->time(items).mean; thought.count() > 0) {
-      scale_guesses(static_cast<double>(time.count()) / static_cast<double>(thought.count()));
-    }
-  }
-  std::uint64_t runs = std::exchange(knot.guessed, false) ? 1 : knot.runs.load(std::memory_order_relaxed) + 1;
+  const bool guess = guessed_ && knot.measured > 0;
+  if (!measured_.empty()) follow_pace(items, static_cast<double>(time.count()));
+  knot.measured = 0;
+  std::uint64_t runs = guess ? 1 : knot.runs.load(std::memory_order_relaxed) + 1;
   double mean = knot.mean.load(std::memory_order_relaxed);
   double spread = knot.spread.load(std::memory_order_relaxed);
   double likely = knot.likely.load(std::memory_order_relaxed);
@@ -155,30 +186,45 @@ double LatencyModel::likely(const Knot& knot) const {
 
 LatencyModel::Time LatencyModel::time(std::int64_t items) const {
   items = std::max<std::int64_t>(items, 1);
-  const auto known = [&](std::size_t i) { return knots_[i].runs.load(std::memory_order_relaxed) > 0; };
-  const auto at = [&](std::size_t i, double factor) {
-    return Time{whole(knots_[i].mean.load(std::memory_order_relaxed) * factor),
-                whole(likely(knots_[i]) * factor)};
-  };
   const std::size_t here = nearest(items);
+  const auto warm = [&](std::size_t i) { return knots_[i].runs.load(std::memory_order_relaxed) >= kWarm; };
+  if (knots_[here].items == items && warm(here)) return at(here, 1);
+  const Neighbours warm_ones = neighbours(items, here, warm);
+  if (warm_ones.low && warm_ones.high) return between(items, warm_ones);
+  const auto known = [&](std::size_t i) { return knots_[i].runs.load(std::memory_order_relaxed) > 0; };
   if (knots_[here].items == items && known(here)) return at(here, 1);
-  std::size_t below = here;
-  while (below > 0 && (knots_[below].items > items || !known(below))) --below;
-  std::size_t above = here;
-  while (above + 1 < size_ && (knots_[above].items < items || !known(above))) ++above;
-  const bool low = known(below) && knots_[below].items <= items;
-  const bool high = known(above) && knots_[above].items >= items;
-  const auto size = static_cast<double>(items);
+  const Neighbours all = neighbours(items, here, known);
   // Beyond what is known: above it each further item costs what those of the largest do, below it nothing is
   // saved.
-  if (!low && !high) return {};
-  if (!high) return at(below, size / static_cast<double>(knots_[below].items));
-  if (!low) return at(above, 1);
-  const auto from = static_cast<double>(knots_[below].items);
-  const auto to = static_cast<double>(knots_[above].items);
-  const double share = to > from ? (size - from) / (to - from) : 0;
-  const Time a = at(below, 1 - share);
-  const Time b = at(above, share);
+  if (!all.low && !all.high) return {};
+  if (!all.high)
+    return at(all.below, static_cast<double>(items) / static_cast<double>(knots_[all.below].items));
+  if (!all.low) return at(all.above, 1);
+  return between(items, all);
+}
+
+LatencyModel::Time LatencyModel::at(std::size_t knot, double factor) const {
+  return Time{whole(knots_[knot].mean.load(std::memory_order_relaxed) * factor),
+              whole(likely(knots_[knot]) * factor)};
+}
+
+// The next knots that `fits` takes, down and up from where these items belong.
+template <class Fits>
+LatencyModel::Neighbours LatencyModel::neighbours(std::int64_t items, std::size_t here, Fits fits) const {
+  Neighbours found{.below = here, .above = here};
+  while (found.below > 0 && (knots_[found.below].items > items || !fits(found.below))) --found.below;
+  while (found.above + 1 < size_ && (knots_[found.above].items < items || !fits(found.above))) ++found.above;
+  found.low = fits(found.below) && knots_[found.below].items <= items;
+  found.high = fits(found.above) && knots_[found.above].items >= items;
+  return found;
+}
+
+LatencyModel::Time LatencyModel::between(std::int64_t items, const Neighbours& knots) const {
+  const auto from = static_cast<double>(knots_[knots.below].items);
+  const auto to = static_cast<double>(knots_[knots.above].items);
+  const double share = to > from ? (static_cast<double>(items) - from) / (to - from) : 0;
+  const Time a = at(knots.below, 1 - share);
+  const Time b = at(knots.above, share);
   return {a.mean + b.mean, a.likely + b.likely};
 }
 

@@ -15,11 +15,14 @@
 //           the first 256 runs it stays within mean + 3 and mean + 6 spreads. A knot that has not seen many
 //           runs borrows from the others what the machine's hold-ups add to a run of any size: the same
 //           quantile of x - mean over all runs.
-// A knot's first runs are cold: as long as it has not seen eight, one that is clearly shorter begins anew.
+// A knot's first runs are cold: as long as it has not seen eight, one that is clearly shorter begins anew,
+// and as long as it has not seen three, those around it speak for it, if there are any.
 //
-// What was measured with made-up inputs of a size that real ones may not have (a model that takes pictures of
-// any size) is a guess. The first runs scale all guesses alike, by the geometric mean of how far they are
-// off, and a guess's own first run takes its place.
+// What was measured at the load was measured at the machine's pace of that moment. Each run says how far off
+// that is by now, and the times of sizes that have not run since are scaled alike, by the geometric mean of
+// these ratios, lately; a size's own first run takes its place. So two sizes compare as they did at the load
+// until both have run. Measurements with made-up inputs of a size that real ones may not have (a model that
+// takes pictures of any size) are guesses: the first eight runs count in full.
 //
 // One thread at a time learns; any thread may read.
 #pragma once
@@ -64,23 +67,34 @@ class LatencyModel {
   // Items of the largest run that was learnt from since the load.
   std::int64_t largest_run() const { return largest_run_; }
   // Whether times stand on guesses that runs have yet to scale.
-  bool guesses() const { return scalings_ > 0; }
+  bool guesses() const { return guessed_ && paced_ < kFirstRuns; }
 
   std::vector<ScheduleReport::BatchTime> report() const;
 
  private:
   struct Knot {
     std::int64_t items = 0;
-    bool guessed = false;
+    double measured = 0;  // nanoseconds, at the load; 0: it was not, or it has run since
     std::atomic<std::uint64_t> runs{0};
     // Nanoseconds.
     std::atomic<double> mean{0};
     std::atomic<double> spread{0};
     std::atomic<double> likely{0};
   };
+  struct Neighbours {
+    std::size_t below = 0;
+    std::size_t above = 0;
+    bool low = false;  // `below` is one
+    bool high = false;
+  };
   std::size_t nearest(std::int64_t items) const;
+  template <class Fits>
+  Neighbours neighbours(std::int64_t items, std::size_t here, Fits fits) const;
+  Time at(std::size_t knot, double factor) const;
+  Time between(std::int64_t items, const Neighbours& knots) const;
   void find_worth();
-  void scale_guesses(double ratio);
+  double measured_time(std::int64_t items) const;
+  void follow_pace(std::int64_t items, double time);
   bool trusted(const Knot& knot) const;
 
   double likely(const Knot& knot) const;
@@ -91,7 +105,12 @@ class LatencyModel {
   std::unique_ptr<Knot[]> knots_;  // ascending by items; size_ of them, the last is most_
   std::uint64_t learnt_ = 0;
   std::int64_t largest_run_ = 0;
-  int scalings_ = 0;  // of guesses that are still to come
+  static constexpr std::uint64_t kFirstRuns =
+      8;  // that replace guesses, or outweigh what was measured by half
+  bool guessed_ = false;
+  std::vector<MeasuredRun> measured_;  // at the load, ascending by items
+  std::uint64_t paced_ = 0;            // runs compared with it
+  double pace_ = 0;                    // the logarithm of how many times longer runs take
   double excess_spread_ = 0;
   std::atomic<double> hold_up_{0};  // nanoseconds: mean of what held up runs took longer
   std::atomic<double> excess_{0};   // nanoseconds

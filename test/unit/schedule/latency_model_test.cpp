@@ -102,6 +102,34 @@ TEST(LatencyModel, GuessesAreScaledByTheFirstRuns) {
   EXPECT_FALSE(model.guesses());
 }
 
+TEST(LatencyModel, ScalesWhatWasMeasuredAtTheLoadByTheMachinesPace) {
+  LatencyModel model(64, .99, {{1, 4ms}, {2, 9ms}, {8, 40ms}});
+  for (int i = 0; i < 300; ++i) model.learn(1, 2ms);
+  EXPECT_NEAR(base::seconds(model.time(1).mean), .002, 1e-5);
+  EXPECT_NEAR(base::seconds(model.time(2).mean), .0045, 5e-5) << "has not run since, and compares as it did";
+  EXPECT_NEAR(base::seconds(model.time(8).mean), .020, 2e-4);
+  for (int i = 0; i < 300; ++i) model.learn(8, 6ms);
+  EXPECT_NEAR(base::seconds(model.time(8).mean), .006, 1e-4) << "its own runs";
+  EXPECT_NEAR(base::seconds(model.time(1).mean), .002, 1e-5);
+}
+
+TEST(LatencyModel, TheFirstRunOfASizeBetweenOthersDoesNotRuleItOut) {
+  LatencyModel model(64, kQuantile, {{1, 1ms}, {8, 4ms}});
+  const base::Duration expected = model.time(4).mean;
+  model.learn(4, 30ms);
+  EXPECT_LT(model.time(4).mean, expected + expected / 10) << "memory was made for it";
+  model.learn(4, 2ms);
+  model.learn(4, 2ms);
+  model.learn(4, 2ms);
+  EXPECT_NEAR(base::seconds(model.time(4).mean), .002, 1e-5);
+}
+
+TEST(LatencyModel, OneHeldUpRunSaysLittleOfThePace) {
+  LatencyModel model(64, .99, {{1, 1ms}, {8, 4ms}});
+  model.learn(1, 1s);
+  EXPECT_LT(model.time(8).mean, 5ms);
+}
+
 TEST(LatencyModel, AColdFirstRunIsForgottenSoon) {
   LatencyModel model(1, kQuantile);
   model.learn(1, 150ms);
