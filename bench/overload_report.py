@@ -32,7 +32,7 @@ def tables(run: dict) -> str:
 def row(setting: str, share: str, point: dict, mine: float, best: float) -> list[str]:
     """`mine`, `best`: the most that this setting, and that any, answered in time at one load; 0: not to be compared."""
     generator = point["generator"]
-    return [setting, share, f"{point['accepted']['p99_ms']:.1f}", f"{point['goodput_per_s']:,.0f}",
+    return [setting, share, f"{point['accepted']['p99_ms']:.1f}" if point["accepted"]["count"] else "–", f"{point['goodput_per_s']:,.0f}",
             f"{point['goodput_per_s'] / mine:.2f}" if mine else "–", f"{point['goodput_per_s'] / best:.2f}" if best else "–",
             f"{100 * (point['refused'] + point['expired']) / max(1, point['offered']):.0f} %",
             f"{point['refusals']['p99_ms']:.1f}" if point["refusals"]["count"] else "–",
@@ -50,7 +50,7 @@ def charts(name: str, model: dict) -> dict[str, Chart]:
     late, good = {}, {}
     for setting, found in model["settings"].items():
         points = sorted((float(share), point) for share, point in found["points"].items())
-        late[setting] = [(share, point["accepted"]["p99_ms"]) for share, point in points]
+        late[setting] = [(share, point["accepted"]["p99_ms"]) for share, point in points if point["accepted"]["count"]]
         good[setting] = [(share, point["goodput_per_s"]) for share, point in points]
     loads = sorted({share for line in late.values() for share, _ in line})
     objective = model["objective_ms"]
