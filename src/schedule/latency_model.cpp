@@ -85,13 +85,13 @@ double LatencyModel::measured_time(std::int64_t items) const {
 }
 
 void LatencyModel::follow_pace(std::int64_t items, double time) {
+  const bool scales_guesses = guesses();
   double off = std::log(time / measured_time(items));
-  if (!guesses()) off = std::clamp(off, pace_ - kPaceCutOff, pace_ + kPaceCutOff);
-  const bool first = guesses();
+  if (!scales_guesses) off = std::clamp(off, pace_ - kPaceCutOff, pace_ + kPaceCutOff);
   ++paced_;
   const auto weight = static_cast<double>(guessed_ ? paced_ : paced_ + kFirstRuns);
   pace_ += std::max(1 / weight, kPaceGain) * (off - pace_);
-  if (!first && paced_ % kLooks != 0 && time < kLongRun.count()) return;
+  if (!scales_guesses && paced_ % kLooks != 0 && time < kLongRun.count()) return;
   const double factor = std::exp(pace_);
   for (std::size_t i = 0; i < size_; ++i) {
     Knot& knot = knots_[i];

@@ -81,6 +81,8 @@ class LatencyModel {
     std::atomic<double> spread{0};
     std::atomic<double> likely{0};
   };
+  // In which guesses are scaled. What was measured weighs as much as so many.
+  static constexpr std::uint64_t kFirstRuns = 8;
   struct Neighbours {
     std::size_t below = 0;
     std::size_t above = 0;
@@ -105,8 +107,6 @@ class LatencyModel {
   std::unique_ptr<Knot[]> knots_;  // ascending by items; size_ of them, the last is most_
   std::uint64_t learnt_ = 0;
   std::int64_t largest_run_ = 0;
-  static constexpr std::uint64_t kFirstRuns =
-      8;  // that replace guesses, or outweigh what was measured by half
   bool guessed_ = false;
   std::vector<MeasuredRun> measured_;  // at the load, ascending by items
   std::uint64_t paced_ = 0;            // runs compared with it

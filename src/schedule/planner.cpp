@@ -472,7 +472,7 @@ void Planner::publish() {
   const Duration safe = whole(admission_->caution(level) * nanoseconds(newcomer.risk));
   free_at_.store((now_ + newcomer.start).time_since_epoch().count(), std::memory_order_relaxed);
   needs_.store((newcomer.total - newcomer.start + safe).count(), std::memory_order_relaxed);
-  means_.store((newcomer.total - newcomer.start).count(), std::memory_order_relaxed);
+  least_.store((own.mean + admission_->after_run()).count(), std::memory_order_relaxed);
   const bool idle = queue_.empty() && runs_.size() < instances_;
   const TimePoint seen_from = !can_be_kept() ? TimePoint::min() : idle ? trial_from_ : TimePoint::max();
   seen_from_.store(seen_from.time_since_epoch().count(), std::memory_order_relaxed);
@@ -485,10 +485,9 @@ std::optional<base::Error> Planner::would_refuse(runtime::EventLoop* loop, TimeP
   if (budget.count() == 0) return {};
   const TimePoint begun = loop == nullptr ? arrived : std::min(arrived, loop->unread_since(now));
   const TimePoint free_at{Duration(free_at_.load(std::memory_order_relaxed))};
-  const TimePoint start = std::max(now, free_at);
-  const TimePoint end = start + Duration(needs_.load(std::memory_order_relaxed));
+  const TimePoint end = std::max(now, free_at) + Duration(needs_.load(std::memory_order_relaxed));
   if (end <= begun + budget) return {};
-  const bool hopeless = start + Duration(means_.load(std::memory_order_relaxed)) > begun + budget;
+  const bool hopeless = now + Duration(least_.load(std::memory_order_relaxed)) > begun + budget;
   if (!hopeless && now >= TimePoint{Duration(seen_from_.load(std::memory_order_relaxed))}) return {};
   early_refusals_.fetch_add(1, std::memory_order_relaxed);
   metrics_->refused_too_late.add();

@@ -174,10 +174,10 @@ class Planner {
   // For other threads.
   std::atomic<base::TimePoint::rep> free_at_{0};    // when a newcomer's run would begin
   std::atomic<base::Duration::rep> needs_{0};       // from there to its answer, on the safe side
-  std::atomic<base::Duration::rep> means_{0};       // the same, on the average
+  std::atomic<base::Duration::rep> least_{0};       // what one that ran at once would need, on the average
   std::atomic<base::Duration::rep> budget_{0};      // 0: nobody is refused unseen
-  std::atomic<base::TimePoint::rep> seen_from_{0};  // nor, where it could be in time by the mean, from then
-                                                    // on, as a trial is due
+  std::atomic<base::TimePoint::rep> seen_from_{0};  // nor from then on, as a trial is due, unless it is late
+                                                    // even by least_
   std::atomic<std::uint64_t> early_refusals_{0};
   std::atomic<double> arrivals_per_second_{0};
   std::atomic<double> busy_{0};
