@@ -96,6 +96,12 @@ class Pair final : public EventLoop::Watcher {
   int ends_[2] = {-1, -1};
 };
 
+std::vector<std::unique_ptr<Pair>> pairs_of(EventLoop& loop, std::size_t count) {
+  std::vector<std::unique_ptr<Pair>> pairs(count);
+  for (auto& pair : pairs) pair = std::make_unique<Pair>(loop);
+  return pairs;
+}
+
 TEST(EventLoop, SaysOnceThatThereIsSomethingNew) {
   EventLoop loop(0);
   Pair pair(loop);
@@ -150,8 +156,7 @@ TEST(EventLoop, ATurnHandlesThenRunsWhatWasPostedThenItsEnd) {
 TEST(EventLoop, WhatWasPostedDoesNotWaitForAllThatIsReady) {
   EventLoop loop(0);
   constexpr int kPairs = 12;
-  std::vector<std::unique_ptr<Pair>> pairs;
-  for (int i = 0; i < kPairs; ++i) pairs.push_back(std::make_unique<Pair>(loop));
+  const std::vector<std::unique_ptr<Pair>> pairs = pairs_of(loop, kPairs);
   loop.poll();
   std::vector<int> handled_before;  // each posted work: so many handlers had run by then
   int handled = 0;
@@ -173,8 +178,7 @@ TEST(EventLoop, WhatWasPostedDoesNotWaitForAllThatIsReady) {
 TEST(EventLoop, WhoeverIsUnwatchedBetweenTurnsHearsNoMore) {
   EventLoop loop(0);
   constexpr int kPairs = 12;
-  std::vector<std::unique_ptr<Pair>> pairs;
-  for (int i = 0; i < kPairs; ++i) pairs.push_back(std::make_unique<Pair>(loop));
+  const std::vector<std::unique_ptr<Pair>> pairs = pairs_of(loop, kPairs);
   loop.poll();
   int handled = 0;
   for (const auto& pair : pairs) {
@@ -243,6 +247,7 @@ TEST(EventLoop, WakesForWorkOfAnotherThread) {
   constexpr int kEach = 1'000;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&] {
         for (int i = 0; i < kEach; ++i) {
