@@ -100,16 +100,14 @@ class Point:
         return max(float(f"{LONE_ANSWERS * lone:.2g}"), SHORTEST_OBJECTIVE_MS)
 
     def ask(self, rate: float, seconds: float, schedule: str = "") -> dict:
-        length = ["--schedule", schedule, "--interval", 0.25] if schedule else ["--seconds", seconds]
-        return self.generate("--rate", rate, "--objective-ms", self.objective_ms, "--warm-up", min(1.0, seconds / 2), *length,
-                             *(WEBSOCKETS if self.plan.websocket else ()))  # fmt: skip
-
-    def generate(self, *options) -> dict:
         headers = [text for key, value in self.request.headers if key != "Content-Type" for text in ("--header", f"{key}: {value}")]
+        command = [*PRECEDENCE, self.settings.program("bench_open_loop"), self.running.port, self.plan.path, self.request.file, "--rate", rate,
+                   "--objective-ms", self.objective_ms, "--content-type", dict(self.request.headers)["Content-Type"],
+                   "--warm-up", min(1.0, seconds / 2), *headers, *(WEBSOCKETS if self.plan.websocket else ())]  # fmt: skip
+        command += ["--schedule", schedule, "--interval", 0.25] if schedule else ["--seconds", seconds]
         family = self.running.family
         before = family.cpu_seconds()
-        result = loads.run_json([*PRECEDENCE, self.settings.program("bench_open_loop"), self.running.port, self.plan.path, self.request.file,
-                                 "--content-type", dict(self.request.headers)["Content-Type"], *headers, *options])  # fmt: skip
+        result = loads.run_json(command)
         result["server_cpu_us_per_request"] = 1e6 * (family.cpu_seconds() - before) / max(1, result["offered"])
         family.settle(3)
         if not family.alive():

@@ -103,7 +103,7 @@ TEST(LatencyModel, GuessesAreScaledByTheFirstRuns) {
 }
 
 TEST(LatencyModel, ScalesWhatWasMeasuredAtTheLoadByTheMachinesPace) {
-  LatencyModel model(64, .99, {{1, 4ms}, {2, 9ms}, {8, 40ms}});
+  LatencyModel model(64, kQuantile, {{1, 4ms}, {2, 9ms}, {8, 40ms}});
   for (int i = 0; i < 300; ++i) model.learn(1, 2ms);
   EXPECT_NEAR(base::seconds(model.time(1).mean), .002, 1e-5);
   EXPECT_NEAR(base::seconds(model.time(2).mean), .0045, 5e-5) << "has not run since, and compares as it did";
@@ -125,7 +125,7 @@ TEST(LatencyModel, TheFirstRunOfASizeBetweenOthersDoesNotRuleItOut) {
 }
 
 TEST(LatencyModel, OneHeldUpRunSaysLittleOfThePace) {
-  LatencyModel model(64, .99, {{1, 1ms}, {8, 4ms}});
+  LatencyModel model(64, kQuantile, {{1, 1ms}, {8, 4ms}});
   model.learn(1, 1s);
   EXPECT_LT(model.time(8).mean, 5ms);
 }

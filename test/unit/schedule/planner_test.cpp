@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -21,7 +20,7 @@ class Plan {
     policy_.objective.latency = 10ms;
     policy_.max_batch_size = 32;
     policy_.measured = {{1, 100us}, {32, 1ms}};
-    planner_ = std::make_unique<Planner>(policy_, std::make_shared<ModelMetrics>(registry_, "m", "1"), 1);
+    planner_ = std::make_unique<Planner>(policy_, metrics_, 1);
   }
 
   void pass(base::Duration time) { now_ += time; }
@@ -58,7 +57,7 @@ class Plan {
  private:
   BatchPolicy policy_;
   observe::Registry registry_;
-  std::shared_ptr<ModelMetrics> metrics_ = std::make_shared<ModelMetrics>(registry_, "other", "1");
+  std::shared_ptr<ModelMetrics> metrics_ = std::make_shared<ModelMetrics>(registry_, "m", "1");
   std::unique_ptr<Planner> planner_;
   base::TimePoint now_{1h};
 };
